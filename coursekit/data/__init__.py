@@ -1,0 +1,1 @@
+"""Files and generators -> plain tensors. Knows no model; `nn` knows none of this."""

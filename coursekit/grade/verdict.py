@@ -1,0 +1,80 @@
+"""What is said about one exercise: status, points per part, and one sentence that helps; as text and as HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+from coursekit.grade.exercise import Exercise
+
+Status = Literal["passed", "failed", "error", "timeout", "missing", "not_attempted", "flagged"]
+
+WORDS: dict[Status, str] = {
+    "passed": "passed",
+    "failed": "not right yet",
+    "error": "stopped with an error",
+    "timeout": "took too long",
+    "missing": "missing",
+    "not_attempted": "not attempted yet",
+    "flagged": "a person will look at it",
+}
+EDGES: dict[Status, str] = {"passed": "#2e8b57", "not_attempted": "#808080"}
+EDGE_OTHERWISE = "#d2691e"
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """The result of one exercise. A notebook shows it as HTML, everything else as text."""
+
+    exercise: Exercise
+    status: Status
+    message: str = ""
+    mistake: str | None = None  # its id in the catalogue
+    right: frozenset[int] = frozenset()  # numbers of the parts that earn their points
+    output: str = ""  # what the function printed
+
+    @property
+    def score(self) -> float:
+        return sum(part.points for number, part in enumerate(self.exercise.parts) if number in self.right)
+
+    @property
+    def headline(self) -> str:
+        return f"{WORDS[self.status]}, {self.score:g} of {self.exercise.max_score:g} points"
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.mistake}: {self.message}" if self.mistake else self.message
+
+    @property
+    def advice(self) -> str:
+        """Where to read again: the equation of the first part that is not right."""
+        wrong = (part for number, part in enumerate(self.exercise.parts) if number not in self.right)
+        first = next(wrong, None) if self.status in ("failed", "error") else None
+        return f"Read again: equation {first.equation} in section {self.exercise.section}." if first else ""
+
+    @property
+    def rows(self) -> list[tuple[bool, str]]:
+        """For each part whether it is right, and its name; empty where nothing was compared."""
+        if self.status not in ("passed", "failed", "error"):
+            return []
+        return [(number in self.right, part.name) for number, part in enumerate(self.exercise.parts)]
+
+    def __repr__(self) -> str:
+        rows = [f"  {'✓' if right else '✗'} {name}" for right, name in self.rows]
+        lines = [f"{self.exercise.function}: {self.headline}", *rows, self.sentence, self.advice]
+        return "\n".join(line for line in lines if line)
+
+    def _repr_html_(self) -> str:
+        edge = EDGES.get(self.status, EDGE_OTHERWISE)  # decoration only: words say the same, in the page's own colours
+        rows = "".join(
+            f'<li style="list-style: none"><span aria-hidden="true">{"✓" if right else "✗"}</span> '
+            f"{escape(name)}: {'right' if right else 'not right'}</li>"
+            for right, name in self.rows
+        )
+        sentences = "".join(f"<p>{escape(text)}</p>" for text in (self.sentence, self.advice) if text)
+        return (
+            f'<div style="border-left: 0.3em solid {edge}; padding-left: 1em; margin: 0.5em 0">'
+            f"<p><strong>{escape(self.exercise.function)}</strong>: {self.headline}</p>"
+            f'{f"<ul>{rows}</ul>" if rows else ""}{sentences}</div>'
+        )

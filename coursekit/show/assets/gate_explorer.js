@@ -1,0 +1,182 @@
+// One unit of an LSTM to play with. `step` is all of its arithmetic; tests hold it against
+// coursekit.nn.recurrent.lstm_step. Everything below it shows numbers and makes none.
+
+const sigmoid = a => 1 / (1 + Math.exp(-a));
+
+/** One step. In: what the four layers computed, before their activation, and the old memory c_{t-1}.
+    Out: gates f, i, o, candidate g, what is kept and written, new memory c, its tanh, output h. */
+export function step({ forget, input, candidate, output, memory }) {
+  const f = sigmoid(forget), i = sigmoid(input), g = Math.tanh(candidate), o = sigmoid(output);
+  const kept = f * memory, written = i * g, c = kept + written, squashed = Math.tanh(c);
+  return { f, i, g, o, kept, written, c, squashed, h: o * squashed };
+}
+
+const SLIDERS = [
+  { name: "forget", part: "f", label: "forget gate <i>a<sub>f</sub></i>", limit: 8, by: 0.1, digits: 2 },
+  { name: "input", part: "i", label: "input gate <i>a<sub>i</sub></i>", limit: 8, by: 0.1, digits: 2 },
+  { name: "candidate", part: "g", label: "candidate <i>a<sub>g</sub></i>", limit: 3, by: 0.05, digits: 2 },
+  { name: "output", part: "o", label: "output gate <i>a<sub>o</sub></i>", limit: 8, by: 0.1, digits: 2 },
+  { name: "memory", part: "c", label: "old memory <i>c<sub>t−1</sub></i>", limit: 3, by: 0.05, digits: 3 },
+];
+
+const PRESETS = {
+  Copy: { set: { forget: 8, input: -8, output: 8 }, says: "Forget gate open, input gate shut: the memory stays." },
+  Erase: { set: { forget: -8, input: -8, output: 8 }, says: "Forget and input gate shut: the memory becomes 0." },
+  Write: { set: { forget: -8, input: 8, output: 8 }, says: "Forget gate shut, input gate open: the candidate replaces the memory." },
+  Hide: { set: { forget: 8, input: -8, output: -8 }, says: "Output gate shut: the memory stays and h is 0." },
+};
+
+/** A number as people write it: a real minus sign, and never "-0.000". */
+function number(value, digits = 3) {
+  const text = value.toFixed(digits);
+  return text.replace("-", Number(text) === 0 ? "" : "−");
+}
+
+// ------------------------------------------------------------------------ the equation of each part
+
+const layer = k => `(W<sub>${k}</sub> [h<sub>t−1</sub>, x<sub>t</sub>] + b<sub>${k}</sub>)`;
+
+const PARTS = {
+  f: { name: "Forget gate", means: "the share of the old memory that is kept",
+    equation: v => `f<sub>t</sub> = σ${layer("f")} = σ(${number(v.forget, 2)}) = ${number(v.f)}` },
+  i: { name: "Input gate", means: "the share of the candidate that is written",
+    equation: v => `i<sub>t</sub> = σ${layer("i")} = σ(${number(v.input, 2)}) = ${number(v.i)}` },
+  g: { name: "Candidate", means: "the content that may be written",
+    equation: v => `g<sub>t</sub> = tanh${layer("g")} = tanh(${number(v.candidate, 2)}) = ${number(v.g)}` },
+  o: { name: "Output gate", means: "the share of the memory that is shown",
+    equation: v => `o<sub>t</sub> = σ${layer("o")} = σ(${number(v.output, 2)}) = ${number(v.o)}` },
+  c: { name: "New memory", means: "what is kept plus what is written",
+    equation: v => `c<sub>t</sub> = f<sub>t</sub> c<sub>t−1</sub> + i<sub>t</sub> g<sub>t</sub>`
+      + ` = ${number(v.kept)} + ${number(v.written)} = ${number(v.c)}` },
+  h: { name: "Output", means: "what the next layer and the next step see",
+    equation: v => `h<sub>t</sub> = o<sub>t</sub> tanh(c<sub>t</sub>)`
+      + ` = ${number(v.o)} × ${number(v.squashed)} = ${number(v.h)}` },
+};
+
+const plain = html => html.replaceAll("<sub>", "_").replaceAll("</sub>", "");
+
+// ------------------------------------------------------------- memory and output, step after step
+
+const CHART = { width: 480, height: 110, left: 40, right: 10, top: 10, bottom: 26, steps: 20 };
+
+/** The inside of the strip chart: `history` holds [c, h] per step (no h at step 0), `next` one step more. */
+function strip(history, next) {
+  const { width, height, left, right, top, bottom, steps } = CHART;
+  const last = history.length - 1, first = Math.max(0, last + 1 - steps);
+  const peak = Math.ceil(Math.max(1, Math.abs(next.c), ...history.slice(first).map(([c]) => Math.abs(c))));
+  const x = t => (left + (width - left - right) * (t - first) / steps).toFixed(1);
+  const y = v => (top + (height - top - bottom) * (1 - v / peak) / 2).toFixed(1);
+
+  const rows = history.map(([c, h], t) => ({ t, c, h })).slice(first);
+  const path = (name, points) => `<polyline class="${name}" points="${points.map(([t, v]) => x(t) + "," + y(v)).join(" ")}"/>`;
+  const outputs = rows.filter(row => row.h !== null);
+  return [
+    ...[peak, 0, -peak].map(v => `<line class="rule" x1="${left}" x2="${width - right}" y1="${y(v)}" y2="${y(v)}"/>`
+      + `<text class="end" x="${left - 8}" y="${y(v)}" dy="4">${number(v, 0)}</text>`),
+    ...[0, 5, 10, 15, 20].map(t => `<text x="${x(first + t)}" y="${height - 6}">${t ? "" : "step "}${first + t}</text>`),
+    path("h", outputs.map(({ t, h }) => [t, h])),
+    path("c", rows.map(({ t, c }) => [t, c])),
+    path("next", [[last, history[last][0]], [last + 1, next.c]]),
+    ...outputs.map(({ t, h }) => `<path class="h" d="M${x(t)} ${y(h)} m-3.2 -3.2 h6.4 v6.4 h-6.4 z"/>`),
+    ...rows.map(({ t, c }) => `<circle class="c" cx="${x(t)}" cy="${y(c)}" r="3.4"/>`),
+    `<circle class="next" cx="${x(last + 1)}" cy="${y(next.c)}" r="3.4"/>`,
+  ].join("");
+}
+
+// --------------------------------------------------------------------------------- the page
+
+const FRAME = id => `
+  <p class="equation" id="${id}"></p>
+  <div class="controls">
+    ${SLIDERS.map(({ name, label, limit, by }) => `<div class="slider">
+      <label for="${id}-${name}">${label}</label> <span class="number"></span>
+      <input type="range" id="${id}-${name}" name="${name}" min="${-limit}" max="${limit}" step="${by}" aria-describedby="${id}">
+    </div>`).join("")}
+    <div class="buttons">
+      ${Object.keys(PRESETS).map(name => `<button type="button" data-preset="${name}">${name}</button>`).join("")}
+      <button type="button" class="main step">Step</button> <button type="button" class="reset">Reset</button>
+    </div>
+  </div>
+  <output aria-live="polite"></output>
+  <div class="history">
+    <svg class="strip" viewBox="0 0 ${CHART.width} ${CHART.height}" role="img"></svg>
+    <p class="key"><span class="c">memory c</span> <span class="h">output h</span> <span class="next">after one more step</span></p>
+  </div>`;
+
+function render({ model, el }) {
+  el.classList.add("ck-figure", "gate_explorer");
+  el.setAttribute("role", "group");
+  el.setAttribute("aria-label", "LSTM gate explorer");
+  const id = `ck-explorer-${Math.random().toString(36).slice(2)}`;
+  el.innerHTML = `<div class="live">${model.get("still")}${FRAME(id)}</div>`;
+  const find = selector => el.querySelector(selector), all = selector => [...el.querySelectorAll(selector)];
+  const cell = find(".cell"), parts = all(".part"), sliders = all("input");
+  const inputs = () => Object.fromEntries(SLIDERS.map(({ name }) => [name, model.get(name)]));
+  const start = memory => ({ memory, history: [[memory, null]] });
+  const begin = inputs();
+  let pointed = null, note = ""; // the part whose equation is asked for; what the last button did
+
+  function change(values, says = "") {
+    note = says;
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    model.save_changes();
+    draw();
+  }
+
+  function draw() {
+    const state = inputs(), values = { ...state, ...step(state) }, history = model.get("history");
+    for (const [name, value] of Object.entries(values)) cell.style.setProperty(`--${name}`, value);
+    for (const slot of all("[data-value]")) slot.textContent = number(values[slot.dataset.value]);
+    for (const [j, { name, digits }] of SLIDERS.entries()) {
+      sliders[j].value = state[name];
+      sliders[j].previousElementSibling.textContent = number(state[name], digits);
+    }
+    for (const part of parts) {
+      const { name, means, equation } = PARTS[part.dataset.part];
+      part.setAttribute("aria-label", `${name}, ${means}: ${plain(equation(values))}`);
+      part.classList.toggle("lit", part.dataset.part === pointed);
+    }
+    const { name, means, equation } = PARTS[pointed ?? "c"];
+    find(".equation").innerHTML = `<b>${name}</b>: ${means}<br>${equation(values).replace(/(\w)<sub>/g, "<i>$1</i><sub>")}`;
+    find("output").textContent = `${note} The next memory is c = ${number(values.c)}, the output h = ${number(values.h)}.`.trim();
+    find(".strip").innerHTML = strip(history, values);
+    find(".strip").setAttribute("aria-label", `Memory after each step: ${history.map(([c]) => number(c)).join(", ")}`);
+  }
+
+  cell.setAttribute("role", "group");
+  cell.setAttribute("aria-label", "LSTM cell");
+  for (const part of parts) {
+    part.setAttribute("tabindex", "0");
+    part.setAttribute("role", "img");
+  }
+  for (const [j, { name, part }] of SLIDERS.entries()) {
+    sliders[j].dataset.part = part;
+    sliders[j].addEventListener("input", () => {
+      const value = sliders[j].valueAsNumber;
+      change(name === "memory" ? start(value) : { [name]: value });
+    });
+  }
+  const point = part => { if (part !== pointed) { pointed = part; draw(); } };
+  const focused = () => point(document.activeElement?.dataset.part ?? null);
+  for (const node of [...parts, ...sliders]) {
+    node.addEventListener("pointerenter", () => point(node.dataset.part));
+    node.addEventListener("focus", () => point(node.dataset.part));
+    node.addEventListener("pointerleave", focused);
+    node.addEventListener("blur", () => point(null));
+  }
+  for (const button of all("[data-preset]")) {
+    const { set, says } = PRESETS[button.dataset.preset];
+    button.addEventListener("click", () => change(set, says));
+  }
+  find(".step").addEventListener("click", () => {
+    const { c, h } = step(inputs()), history = [...model.get("history"), [c, h]];
+    change({ memory: c, history }, `Step ${history.length - 1} done.`);
+  });
+  find(".reset").addEventListener("click", () => change({ ...begin, ...start(begin.memory) }, "Back at the start."));
+
+  model.on("change", draw);
+  draw();
+  return () => model.off("change", draw);
+}
+
+export default { render };

@@ -1,0 +1,124 @@
+"""Build the site: `make book`. Run the notebooks, set the pages, put the downloads beside them, swap the result in.
+
+The new site is built in a folder of its own and takes the place of the old one only when it is whole, so an
+interrupted or failed build leaves the last good site where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from execute import ROOT, execute, executed, notebook_paths
+from homework import to_notebook, write_exercises
+
+BUILD = ROOT / "_build"
+VENDOR = ROOT / "book" / "_static" / "vendor"
+MATHJAX = ROOT / "tools" / "web" / "node_modules" / "mathjax" / "es5"
+
+
+def vendor_mathjax() -> bool:
+    """Copy MathJax into the site's static files, so that mathematics needs no network. False where npm got none."""
+    if not (MATHJAX / "tex-chtml-full.js").exists():
+        shutil.rmtree(VENDOR, ignore_errors=True)
+        return False
+    target = VENDOR / "mathjax"
+    if not (target / "tex-chtml-full.js").exists():
+        fonts = "output/chtml/fonts/woff-v2"
+        shutil.copytree(MATHJAX / fonts, target / fonts, dirs_exist_ok=True)
+        shutil.copy2(MATHJAX / "tex-chtml-full.js", target)
+    return True
+
+
+def set_pages(toc: Path, staging: Path, fresh: bool) -> int:
+    """Run Jupyter Book on the filled cache. Every warning is an error."""
+    command = [sys.executable, "-m", "jupyter_book", "build", ".", "--toc", str(toc)]
+    command += ["--path-output", str(staging), "-W", "-n", "--keep-going"]
+    command += ["--all"] if fresh else []
+    log = staging / "build.log"
+    staging.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as out:
+        done = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+    text = log.read_text("utf8", "replace")
+    problems = [line for line in text.splitlines() if "WARNING" in line or "ERROR" in line]
+    if done.returncode or problems:
+        print("\n".join(problems) or text[-4000:], file=sys.stderr)
+        return done.returncode or 1
+    return 0
+
+
+def write_downloads(paths: list[Path], folder: Path) -> None:
+    """The notebooks as `.ipynb` with their outputs, for Colab and for those who would rather download."""
+    for path in paths:
+        notebook = to_notebook(path)
+        outputs = [cell.outputs for cell in executed(path).cells if cell.cell_type == "code"]
+        code = [c for c in notebook.cells if c.cell_type == "code" and "colab-setup" not in c.metadata.get("tags", [])]
+        for cell, output in zip(code, outputs, strict=True):
+            cell.outputs = output
+        target = (folder / path.relative_to(ROOT)).with_suffix(".ipynb")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(nbformat.writes(notebook) + "\n", "utf8")
+
+
+def swap_in(new: Path, site: Path) -> None:
+    """Put a finished site in place with two renames."""
+    incoming, outgoing = site.with_name(site.name + ".new"), site.with_name(site.name + ".old")
+    for leftover in (incoming, outgoing):
+        shutil.rmtree(leftover, ignore_errors=True)
+    shutil.copytree(new, incoming)
+    if site.exists():
+        site.rename(outgoing)
+    incoming.rename(site)
+    shutil.rmtree(outgoing, ignore_errors=True)
+
+
+def build(instructor: bool, fresh: bool) -> int:
+    name = "instructor" if instructor else "html"
+    toc = ROOT / ("_toc_instructor.yml" if instructor else "_toc.yml")
+    write_exercises()
+    paths = notebook_paths(toc)
+    failures = execute(paths)
+    if failures:
+        names = ", ".join(str(failure.path.relative_to(ROOT)) for failure in failures)
+        print(f"book: {len(failures)} of {len(paths)} notebooks failed: {names}", file=sys.stderr)
+        return 1
+    has_mathjax = vendor_mathjax()
+    if not has_mathjax:
+        print("book: npm fetched no MathJax, so the pages load it from a public server and need a network")
+    staging = BUILD / f"staging-{name}"
+    status = set_pages(toc, staging, fresh)
+    if status:
+        print(f"book: the pages were not built; the log is {staging / 'build.log'}", file=sys.stderr)
+        return status
+    pages = staging / "_build" / "html"
+    write_downloads(paths, pages / "notebooks")
+    swap_in(pages, BUILD / name)
+    print(BUILD / name / "index.html")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--instructor", action="store_true", help="the site with the solutions, in _build/instructor")
+    parser.add_argument("--fresh", action="store_true", help="set every page again, not only the changed ones")
+    options = parser.parse_args()
+    try:
+        return build(options.instructor, options.fresh)
+    except KeyboardInterrupt:
+        print("\nbook: interrupted; the notebooks that finished are kept, run the command again", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        free = shutil.disk_usage(ROOT).free // 2**20
+        print(f"book: the disk is full ({free} MB free, about 300 MB needed); the old site is intact", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
