@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PORT ?= 8000
 WORKERS ?= 2
 
-.PHONY: help setup book instructor serve test check exercises records lock clean
+.PHONY: help setup book instructor serve test check format exercises records lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -39,7 +39,14 @@ test: check book  ## everything: style, types, unit tests, notebooks, pages in a
 	@$(BIN)/pytest --numprocesses $(WORKERS) --quiet --nbval --nbval-kernel-name python3 -c tools/nbval.ini _build/html/notebooks
 
 check: setup  ## style and types only, in seconds
-	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && $(BIN)/mypy --no-error-summary
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "check: run make format" >&2; exit 1; }
+	@$(BIN)/python tools/format_pages.py --check
+	@$(BIN)/python tools/homework.py --check
+	@$(BIN)/mypy --no-error-summary
+
+format: setup  ## lay out all code, in files and in pages
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet . && $(BIN)/python tools/format_pages.py
 
 exercises: setup  ## cut the homework in exercises/ from solutions/
 	@$(BIN)/python tools/homework.py

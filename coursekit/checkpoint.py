@@ -91,11 +91,23 @@ class Run:
     def epoch(self) -> int:
         return self.position.epoch
 
+    @property
+    def begun(self) -> int:
+        """How many epochs have begun."""
+        return self.epoch if self.position.step else self.epoch - 1
+
     def mean_loss(self) -> float:
         """The mean of the epoch's losses so far."""
         if self.position.count == 0:
             raise ValueError("train: expected at least one batch with a target, received none")
         return self.position.loss_sum / self.position.count
+
+    def line(self, epochs: int) -> str:
+        """Where the run stands, for people."""
+        loss = self.mean_loss() if self.position.step else self.history.train_loss[-1]
+        line = f"epoch {self.begun}/{epochs}  loss {loss:.4f}"
+        checked = self.history.validation_loss
+        return f"{line}  validation {checked[-1]:.4f}" if checked else line
 
     def start(self, resume: bool | Literal["auto"], epochs: int) -> None:
         """Go on from the checkpoint, if there is one to go on from; otherwise write the first."""
@@ -106,14 +118,11 @@ class Run:
         if content is None:
             return self.save()
         self.restore(content)
-        begun = self.epoch if self.position.step else self.epoch - 1
-        if epochs < begun:
-            raise ValueError(
-                f"epochs: expected at least the {begun} of the checkpoint {self.path}, received {epochs}"
-            )
+        if epochs < self.begun:
+            raise ValueError(f"epochs: expected at least the {self.begun} of {self.path}, received {epochs}")
 
     def restore(self, content: dict[str, Any]) -> None:
-        """Take the run up where the checkpoint left it; the optimizer keeps the hyperparameters of this call."""
+        """Take the run up where the checkpoint left it; the hyperparameters stay those of this call."""
         groups = self.optimizer.state_dict()["param_groups"]
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict({"state": content["optimizer"], "param_groups": groups})
@@ -132,9 +141,7 @@ class Run:
         batch = None
         for done in range(self.position.step):
             if (batch := next(batches, None)) is None:
-                raise ValueError(
-                    f"train: expected the {self.position.step} batches already used, received {done}"
-                )
+                raise ValueError(f"train: expected the {self.position.step} batches used, received {done}")
         if step is not None and self.resumed["carry"]:
             self.model.eval()
             with torch.no_grad():
@@ -142,7 +149,8 @@ class Run:
             self.model.train()
             saved = iter(self.resumed["carry"])
             self.carry = map_tensors(lambda _: next(saved).to(self.world.device), carry)
-        self._restore_random_state(self.resumed["random"])
+        if self.position.step:
+            self._restore_random_state(self.resumed["random"])
         self.resumed = None
         return batches
 
@@ -183,15 +191,14 @@ class Run:
         self.saved_at = time.perf_counter()
 
     def all_settings(self) -> dict[str, str]:
+        """`settings` and those of the optimizer, as text."""
         groups = self.optimizer.param_groups
-        ours = {
-            "optimizer": type(self.optimizer).__name__,
-            "tensors": sum(len(group["params"]) for group in groups),
-        }
+        tensors = sum(len(group["params"]) for group in groups)
+        found = {"optimizer": type(self.optimizer).__name__, "tensors": tensors, **self.settings}
         for number, group in enumerate(groups):
             suffix = "" if len(groups) == 1 else f" of group {number}"
-            ours |= {name + suffix: value for name, value in group.items() if name != "params"}
-        return {name: str(value) for name, value in (ours | self.settings).items()}
+            found |= {name + suffix: value for name, value in group.items() if name != "params"}
+        return {name: str(value) for name, value in found.items()}
 
     def _random_state(self) -> dict[str, Any]:
         state: dict[str, Any] = self.world.from_first(random_state(self.world.device, self.loader))
@@ -219,9 +226,12 @@ def write(content: dict[str, Any], path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        cause = error.__context__ if isinstance(error, RuntimeError) else error  # torch covers it with its own
+        if not isinstance(cause, OSError):
+            raise
         before = "; the one saved before is unharmed" if path.is_file() else ""
-        raise OSError(f"cannot write the checkpoint {path}: {error.strerror or error}{before}") from None
+        raise OSError(f"cannot write the checkpoint {path}: {cause.strerror or cause}{before}") from None
     finally:
         with suppress(OSError):
             part.unlink()
@@ -264,9 +274,9 @@ def find(
     for name, value in settings.items():
         saved = content["settings"].get(name)
         if saved != value and (name in ("optimizer", "tensors") or resume == "auto"):
-            go_on = "" if name in ("optimizer", "tensors") else "; resume=True goes on with it"
+            way = "" if name in ("optimizer", "tensors") else "; resume=True goes on with it"
             raise ValueError(
-                f"{path} is of another run: expected {name} {saved}, received {value}{go_on}{START_OVER}"
+                f"{path} is of another run: expected {name} {saved}, received {value}{way}{START_OVER}"
             )
     return content
 

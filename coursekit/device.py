@@ -44,8 +44,8 @@ def tensors_in(value: Any) -> list[Tensor]:
 def pick_device(name: str = "auto") -> torch.device:
     """The device called `name`: "auto", "cpu", "cuda", "cuda:1", "mps".
 
-    "auto" is a CUDA card if there is one, else Apple's GPU, else the CPU. Under `torchrun` every process takes
-    the card of its own number. Raises `ValueError` for an unknown name and for a device that is not there.
+    "auto" is a CUDA card if there is one, else Apple's GPU, else the CPU. Under `torchrun` every process
+    takes the card of its own number. Raises `ValueError` for an unknown name or a missing device.
     """
     cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
     apple = torch.backends.mps.is_available()
@@ -93,8 +93,8 @@ def placed(
 class World:
     """The processes that train one model together; without `torchrun`, one process of one.
 
-    All read the same batches, each takes every `size`-th example of them, and `DistributedDataParallel` averages
-    the gradients.
+    All read the same batches, each takes every `size`-th example of them, and `DistributedDataParallel`
+    averages the gradients.
     """
 
     rank: int = 0
@@ -136,7 +136,8 @@ class World:
         """Each value summed over the processes."""
         if self.size == 1:
             return list(values)
-        sums = torch.tensor(values, dtype=torch.float64, device=self.device)
+        place = self.device if self.device.type == "cuda" else "cpu"  # where NCCL and Gloo look
+        sums = torch.tensor(values, dtype=torch.float64, device=place)
         dist.all_reduce(sums)
         return sums.tolist()
 

@@ -29,8 +29,8 @@ def somebody_watches() -> bool:
 def progress_bar(shown: bool | None = None) -> Iterator[Show]:
     """Yield `show(done, total, text)`, which draws the bar with the time left.
 
-    With `shown=None` it is drawn if `somebody_watches`. It goes to standard error; in a notebook it disappears
-    at the end, and a log file gets its last state only.
+    With `shown=None` it is drawn if `somebody_watches`. It goes to standard error; in a notebook it
+    disappears at the end, and a log file gets its last state only.
     """
     if not (somebody_watches() if shown is None else shown):
         yield lambda done, total, text: None

@@ -160,7 +160,7 @@ def fit(
     Raises `ValueError` or `TypeError` for what does not fit, `FloatingPointError` for a loss or gradient that
     is not finite, before it reaches the weights, and `OSError` for a checkpoint that cannot be written.
     """
-    _check_call(train, validation, epochs, loss, metric, patience, clip_norm)
+    _check_call(train, validation, epochs, loss, metric, patience, clip_norm, resume)
     take, count = _checked_step(loss, step), count or _elements
     if seed is not None:
         set_seed(seed)
@@ -168,9 +168,7 @@ def fit(
     world = World.join(place)
     optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=lr)
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    loader = getattr(
-        train, "generator", None
-    )  # a coursekit.data.loader.Batches and a torch DataLoader have one
+    loader = getattr(train, "generator", None)  # our Batches and torch's DataLoader have one
     path = None if checkpoint is None else Path(checkpoint)
     settings = {
         "clip_norm": clip_norm,
@@ -185,12 +183,11 @@ def fit(
         run.start(resume, epochs)
         history = run.history
         if channels_last:
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stubs
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in torch's stubs
         forward = cast(nn.Module, torch.compile(world.wrap(model))) if compile else world.wrap(model)
-        while (
-            run.epoch <= epochs
-            and not early_stopping(history.validation_loss, patience, min_delta).stop_epoch
-        ):
+        losses = history.validation_loss
+        while run.epoch <= epochs and early_stopping(losses, patience, min_delta).stop_epoch is None:
+            steps = _total_steps(train, history, epochs)
             forward.train()
             for batch in run.batches(train, step):
                 batch, weight, terms = world.share(batch, count)
@@ -206,33 +203,31 @@ def fit(
                     clip_grads_with_norm_(weights, clip_norm, norm)
                 optimizer.step()
                 run.end_step(batch_loss, terms, carry)
-                show(
-                    len(history.step_loss),
-                    _total_steps(train, history, epochs),
-                    f"epoch {run.epoch}/{epochs}  loss {run.mean_loss():.4f}",
-                )
+                show(len(history.step_loss), steps, run.line(epochs))
             history.train_loss.append(run.mean_loss())
             if validation is not None:
                 result = evaluate(
                     forward, validation, loss, step=step, count=count, metric=metric, device=device, bf16=bf16
                 )
-                history.validation_loss.append(result.loss)
-                history.metric.extend([] if result.metric is None else [result.metric])
-                history.best_epoch = early_stopping(history.validation_loss, None, min_delta).best_epoch
+                losses.append(result.loss)
+                if result.metric is not None:
+                    history.metric.append(result.metric)
+                history.best_epoch = early_stopping(losses, None, min_delta).best_epoch
                 if history.best_epoch == run.epoch:
                     run.best = copy.deepcopy(
                         model.state_dict()
-                    )  # without the copy it would follow the training
+                    )  # itself it would follow the training (MIS-26)
             run.end_epoch()
         if patience is not None and run.best is not None:
             model.load_state_dict(run.best)
+        show(len(history.step_loss), len(history.step_loss), run.line(epochs))
     return history
 
 
 def _checked_step(
     loss: Loss | None, step: Step | None, metric: Metric | None = None
 ) -> Callable[[nn.Module, Any, Any], tuple[Tensor, float, Any]]:
-    """(model, batch, carry) -> (loss, metric, carry) from either `loss` or `step`, with the result checked."""
+    """(model, batch, carry) -> (loss, metric, carry) from `loss` or `step`, with the result checked."""
     if (loss is None) == (step is None):
         raise TypeError(f"expected either loss= or step=, received {'neither' if loss is None else 'both'}")
 
@@ -288,6 +283,7 @@ def _check_call(
     metric: Metric | None,
     patience: int | None,
     clip_norm: float | None,
+    resume: object,
 ) -> None:
     _check_data("train", train)
     _check_data("validation", validation)
@@ -297,6 +293,8 @@ def _check_call(
         raise ValueError(f"patience: expected at least 1 epoch or None, received {patience}")
     if clip_norm is not None and not clip_norm > 0:
         raise ValueError(f"clip_norm: expected a positive number or None, received {clip_norm}")
+    if resume not in (True, False, "auto"):
+        raise ValueError(f"resume: expected True, False or 'auto', received {resume!r}")
     for name, value in (("patience", patience), ("metric", metric)):
         if value is not None and validation is None:
             raise ValueError(f"{name}: expected together with validation=, received without")

@@ -6,13 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from playwright.sync_api import sync_playwright
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from chromium import executable  # noqa: E402
+from conftest import find_browser  # noqa: E402
 
 
 def main() -> int:
-    if executable() is not None:
-        return 0
+    with sync_playwright() as playwright:
+        if find_browser(playwright) is not None:
+            return 0
     print("no Chrome or Chromium found; Playwright installs one")
     done = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"])
     if done.returncode:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -37,13 +38,14 @@ def vendor_mathjax() -> bool:
 
 def set_pages(toc: Path, staging: Path, fresh: bool) -> int:
     """Run Jupyter Book on the filled cache. Every warning is an error."""
-    command = [sys.executable, "-m", "jupyter_book", "build", ".", "--toc", str(toc)]
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "--toc", str(toc)]
     command += ["--path-output", str(staging), "-W", "-n", "--keep-going"]
     command += ["--all"] if fresh else []
     log = staging / "build.log"
     staging.mkdir(parents=True, exist_ok=True)
     with log.open("w") as out:
-        done = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+        plain = os.environ | {"NO_COLOR": "1"}
+        done = subprocess.run(command, cwd=ROOT, env=plain, stdout=out, stderr=subprocess.STDOUT)
     text = log.read_text("utf8", "replace")
     problems = [line for line in text.splitlines() if "WARNING" in line or "ERROR" in line]
     if done.returncode or problems:

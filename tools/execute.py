@@ -21,10 +21,12 @@ from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / "_build" / ".jupyter_cache"
 TIMEOUT = 600  # seconds for one cell; the pages' own promise is 60 s in all
+SOCKETS = Config({"KernelManager": {"transport": "ipc"}})  # kernels talk through files, so no port can be taken or heard
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def execute(paths: list[Path], workers: int | None = None) -> list[Failure]:
     try:
         jobs = {}
         for path, notebook in todo:
-            job = pool.submit(single_nb_execution, notebook, str(path.parent), TIMEOUT, False)
+            job = pool.submit(single_nb_execution, notebook, str(path.parent), TIMEOUT, False, config=SOCKETS)
             jobs[job] = path
         begun = time.monotonic()
         for count, job in enumerate(as_completed(jobs), start=1):

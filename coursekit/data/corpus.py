@@ -1,11 +1,13 @@
 """English text that every Python brings along: its own documentation, as prose ready for a language model.
 
-Two sources: the help topics of the language reference (`pydoc_data.topics`) and the docstrings of the modules in
-`MODULES`, read from their source files without running them. Both belong to Python and its licence. The text
-depends on the Python that runs this, not on the machine: the same Python always gives the same characters.
+Two sources: the help topics of the language reference (`pydoc_data.topics`) and the docstrings of the modules
+in `MODULES`, read from their source files without running them. Both belong to Python and its licence. The
+text depends on the Python that runs this, not on the machine: the same Python always gives the same
+characters.
 
-Words (separated by blanks): 104,261 on Python 3.11.7 and 103,667 on 3.11.2, 106,155 on 3.12.1, 108,056 on 3.13.0;
-`text.describe(text.documentation())` counts those of the Python at hand. Reading takes about a second, once.
+Words (separated by blanks): 104,261 on Python 3.11.7 and 103,667 on 3.11.2, 106,155 on 3.12.1, 108,056 on
+3.13.0; `text.describe(text.documentation())` counts those of the Python at hand. Reading takes about a
+second, once.
 """
 
 import ast
@@ -16,16 +18,16 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-# Modules with much prose in their docstrings, present and the same on every platform from Python 3.11 to 3.14.
+# Modules with much prose in their docstrings, on every platform, from Python 3.11 to 3.14.
 MODULES = """
 abc argparse asyncio.events asyncio.locks asyncio.queues asyncio.streams asyncio.tasks base64 bdb bisect bz2
 calendar cmd code codecs codeop collections concurrent.futures._base configparser contextlib copy dataclasses
 difflib doctest email.charset email.header email.message email.policy enum fileinput fnmatch functools getopt
-getpass graphlib heapq hmac html.parser http.client http.cookiejar http.cookies http.server importlib.abc inspect
-io ipaddress json json.decoder linecache locale logging logging.config logging.handlers lzma operator os pdb
-pickletools pkgutil queue random sched secrets selectors shelve shutil site smtplib socket socketserver statistics
-string subprocess symtable tarfile tempfile textwrap threading timeit tokenize traceback typing unittest.case
-unittest.mock urllib.parse urllib.request uuid warnings wave weakref webbrowser wsgiref.handlers
+getpass graphlib heapq hmac html.parser http.client http.cookiejar http.cookies http.server importlib.abc
+inspect io ipaddress json json.decoder linecache locale logging logging.config logging.handlers lzma operator
+os pdb pickletools pkgutil queue random sched secrets selectors shelve shutil site smtplib socket socketserver
+statistics string subprocess symtable tarfile tempfile textwrap threading timeit tokenize traceback typing
+unittest.case unittest.mock urllib.parse urllib.request uuid warnings wave weakref webbrowser wsgiref.handlers
 xml.etree.ElementTree xml.sax.handler xmlrpc.server zipfile
 """.split()
 
@@ -52,8 +54,9 @@ class Splits(NamedTuple):
 def documentation_topics() -> tuple[Topic, ...]:
     """The documentation by topic, in alphabetical order, so that related topics are neighbours.
 
-    Only prose is kept: headings, code, grammar, tables and signatures are left out, markup and line breaks are
-    undone. A paragraph that several topics share stays in the first of them only, so no paragraph occurs twice.
+    Only prose is kept: headings, code, grammar, tables and signatures are left out, markup and line breaks
+    are undone. A paragraph that several topics share stays in the first of them only, so no paragraph occurs
+    twice.
     """
     seen: set[str] = set()
     topics = []
@@ -113,7 +116,7 @@ def _source_file(module: str) -> Path:
         if path.is_file():
             return path
     raise FileNotFoundError(
-        f"the documentation corpus reads the sources of Python's standard library, but {library} has no {stem}.py"
+        f"the documentation corpus reads the sources of Python's library, but {library} has no {stem}.py"
     )
 
 

@@ -22,10 +22,11 @@ class Digits(NamedTuple):
 
 
 def digits(seed: int = 0) -> Digits:
-    """The 1,797 handwritten digits of scikit-learn (8 by 8 pixels, 17 grey levels), split 60 : 20 : 20 in every class.
+    """The 1,797 handwritten digits of scikit-learn (8 by 8 pixels, 17 grey levels), split 60 : 20 : 20.
 
-    The split is the same for the same `seed`; validation and test hold a fifth of each class, rounded down. Each part
-    is shuffled. Source: E. Alpaydin & C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI repository.
+    The split is the same for the same `seed`; validation and test hold a fifth of each class, rounded down.
+    Each part is shuffled. Source: E. Alpaydin & C. Kaynak (1998), Optical Recognition of Handwritten Digits,
+    UCI repository.
     """
     from sklearn.datasets import load_digits  # a second of imports that only this function needs
 

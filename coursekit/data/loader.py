@@ -9,10 +9,11 @@ from torch import Tensor
 
 @dataclass
 class Batches:
-    """Minibatches of tensors that share their first axis. A generator reshuffles each epoch; None keeps the order.
+    """Minibatches of tensors sharing their first axis. A generator reshuffles each epoch; None keeps order.
 
-    Every pass over it yields each row once, as tuples with one part of every tensor; the last batch may be smaller.
-    len() is the number of batches. The tensors stay on their device and are not copied before they are cut.
+    Every pass over it yields each row once, as tuples with one part of every tensor; the last batch may be
+    smaller. len() is the number of batches. The tensors stay on their device and are not copied before they
+    are cut.
     """
 
     tensors: tuple[Tensor, ...]  # e.g. images (N, C, H, W) float in [0, 1], labels (N,) int64

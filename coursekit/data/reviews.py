@@ -1,9 +1,10 @@
 """Made-up film reviews in the shape of IMDb, for learning sentiment without a download.
 
 The language has no words, only ids: 0 is padding, 2 negates, and 3 and up stand in order of frequency (Zipf's
-law). From id 12 on, ids ending in 3 speak well of the film and ids ending in 8 badly; an opinion after a 2 means
-its opposite, so the order of tokens matters. One token in seven gives an opinion, and three opinions in four agree
-with the review's verdict: whoever knew all the words could name 95 verdicts in 100 by counting opinions.
+law). From id 12 on, ids ending in 3 speak well of the film and ids ending in 8 badly; an opinion after a 2
+means its opposite, so the order of tokens matters. One token in seven gives an opinion, and three opinions in
+four agree with the review's verdict: whoever knew all the words could name 95 verdicts in 100 by counting
+opinions.
 """
 
 from typing import NamedTuple
@@ -26,7 +27,8 @@ def sentiment(n: int, seed: int = 0, length: int = 100, vocab_size: int = 10_000
     """n reviews, half of them good on average; other seeds give other reviews in the same language.
 
     Reviews are 0.3 to 1.7 times `length` long; as usual with IMDb only the last `length` tokens are kept and
-    shorter ones are filled up at the front. For a set of IMDb's size: n = 25,000, seed 0 to train and 1 to test.
+    shorter ones are filled up at the front. For a set of IMDb's size: n = 25,000, seed 0 to train and 1 to
+    test.
     """
     if n < 1 or length < 2 or vocab_size < 20 or vocab_size % 10:
         raise ValueError(
@@ -47,10 +49,8 @@ def sentiment(n: int, seed: int = 0, length: int = 100, vocab_size: int = 10_000
     negated[:, 0] = False  # there is no place for its negation
     meant = torch.where(torch.rand(n, length, generator=g) < AGREEMENT, verdict, -verdict)  # (N, T)
     said = torch.where(negated, -meant, meant)
-    spelled = (
-        tokens - tokens % 10 + torch.where(said > 0, 3, 8)
-    )  # the word of that opinion with this frequency
-    tokens = torch.where(opinion, spelled.clamp(max=vocab_size - 1), tokens)
+    spelled = tokens - tokens % 10 + torch.where(said > 0, 3, 8)  # as frequent, and of this opinion
+    tokens = torch.where(opinion, spelled, tokens)
     tokens[:, :-1][negated[:, 1:]] = NOT
 
     lengths = (length * (0.3 + 1.4 * torch.rand(n, generator=g))).long().clamp(1, length)  # (N,)

@@ -1,6 +1,7 @@
 """Generated sequences: two tests of memory, and a wave to forecast. N batch, T time, D features.
 
-Every function draws from its own generator: the same arguments give the same numbers, another seed other ones.
+Every function draws from its own generator: the same arguments give the same numbers, another seed other
+ones.
 """
 
 import math
@@ -21,7 +22,8 @@ def delay(n: int, gap: int, classes: int = 2, noise: float = 0.2, seed: int = 0)
     """The delay task: a class is shown at the first step and has to be named after `gap` steps of noise.
 
     inputs (n, gap + 1, classes): one-hot at the first step, then normal noise of standard deviation `noise`;
-    targets (n,). Guessing is right in one of `classes` cases. Source: the latch problem of Bengio et al. (1994).
+    targets (n,). Guessing is right in one of `classes` cases. Source: the latch problem of Bengio et al.
+    (1994).
     """
     if n < 1 or gap < 0 or classes < 2 or not 0 <= noise < math.inf:
         raise ValueError(
@@ -38,9 +40,9 @@ def delay(n: int, gap: int, classes: int = 2, noise: float = 0.2, seed: int = 0)
 def adding(n: int, length: int, seed: int = 0) -> Sequences:
     """The adding task: the sum of the two marked numbers of a long row.
 
-    inputs (n, length, 2): numbers uniform in [0, 1), and marks, 1 at one step of the first half and at one of the
-    second, 0 elsewhere; targets (n, 1). Always answering 1 has a mean squared error of 1/6.
-    Source: Hochreiter & Schmidhuber (1997), experiment 4, with one mark in each half.
+    inputs (n, length, 2): numbers uniform in [0, 1), and marks, 1 at one step of the first half and at one of
+    the second, 0 elsewhere; targets (n, 1). Always answering 1 has a mean squared error of 1/6. Source:
+    Hochreiter & Schmidhuber (1997), experiment 4, with one mark in each half.
     """
     if n < 1 or length < 2:
         raise ValueError(f"expected n >= 1 and length >= 2, received {n} and {length}")
@@ -59,8 +61,8 @@ def sine(
 ) -> Sequences:
     """Windows of a sine wave and the value that follows each, in order of time.
 
-    x_t = sin(2 pi t / period) + noise e_t, e_t standard normal, t = 0 ... steps - 1; windows as in `sliding`. Cut
-    training and test part by time, not at random: neighbouring windows share all values but one.
+    x_t = sin(2 pi t / period) + noise e_t, e_t standard normal, t = 0 ... steps - 1; windows as in `sliding`.
+    Cut training and test part by time, not at random: neighbouring windows share all values but one.
     """
     if not (0 < period < math.inf and 0 <= noise < math.inf):
         raise ValueError(
@@ -75,7 +77,7 @@ def sine(
 
 
 def sliding(values: Tensor, window: int) -> Sequences:
-    """Every run of `window` values, and the next one: values (L,) -> (L - window, window, 1) and (L - window, 1)."""
+    """Every run of `window` values and the next one: (L,) -> (L - window, window, 1), (L - window, 1)."""
     if values.dim() != 1 or not values.is_floating_point():
         raise ValueError(
             f"expected floats of shape (L,), received {values.dtype} of shape {tuple(values.shape)}"

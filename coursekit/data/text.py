@@ -1,7 +1,7 @@
 """Text to tensors: tokens, vocabulary, windows, padding and masks. N batch, T time, V vocabulary.
 
-The usual road: `tokenize` a text, build a `Vocabulary` on the training part, `encode` each part to ids, then cut the
-ids to `windows` (one long text) or `pad` them (many short ones).
+The usual road: `tokenize` a text, build a `Vocabulary` on the training part, `encode` each part to ids, then
+cut the ids to `windows` (one long text) or `pad` them (many short ones).
 """
 
 import operator
@@ -41,7 +41,7 @@ Side = Literal["right", "left"]
 
 PAD, UNK = "<pad>", "<unk>"
 
-# A line break; a word, with inner marks and the brackets of a call, as in don't, non-empty, os.path, len(); any mark.
+# A line break; a word, with marks inside and the brackets of a call (don't, os.path, len()); any mark.
 _TOKEN = re.compile(r"\n|\w+(?:['.-]\w+)*(?:\(\))?|[^\w\s]")
 _OPENING, _CLOSING = frozenset("([{\n"), frozenset(".,;:?!)]}\n")  # no blank after, no blank before
 
@@ -49,17 +49,18 @@ _OPENING, _CLOSING = frozenset("([{\n"), frozenset(".,;:?!)]}\n")  # no blank af
 def read(path: str | Path) -> str:
     """The text of a UTF-8 file, with line ends as "\\n".
 
-    Raises FileNotFoundError if there is no such file, ValueError if it is empty or not UTF-8 (naming the offset).
+    Raises FileNotFoundError if there is no such file, ValueError if it is empty or not UTF-8 (naming the
+    offset).
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected a text file, received {path}, which is {_what_is(path)}")
     raw = path.read_bytes()
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode().removeprefix("\ufeff")  # some editors put a byte-order mark first
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"expected UTF-8 text, but byte {raw[error.start]:#04x} at offset {error.start:,} of {path} is not part of it"
+            f"expected UTF-8 text, but {path} has the byte {raw[error.start]:#04x} at offset {error.start:,}"
         ) from None
     if not text.strip():
         raise ValueError(f"expected text, but {path} has none ({len(raw)} bytes)")
@@ -112,8 +113,9 @@ def join(tokens: Iterable[str], level: Level = "word") -> str:
 class Vocabulary:
     """Tokens <-> ids. Id 0 is `<pad>`, 1 is `<unk>`, then tokens from the most to the least frequent.
 
-    Equal counts are in alphabetical order, so the same text always gives the same ids. Build it on the training part
-    only. `min_count` leaves out rarer tokens, `max_size` (specials included) keeps the most frequent.
+    Equal counts are in alphabetical order, so the same text always gives the same ids. Build it on the
+    training part only. `min_count` leaves out rarer tokens, `max_size` (specials included) keeps the most
+    frequent.
     """
 
     def __init__(self, tokens: Iterable[str], max_size: int | None = None, min_count: int = 1) -> None:
@@ -124,7 +126,7 @@ class Vocabulary:
         known = [token for token in ranked if counts[token] >= min_count and token not in (PAD, UNK)]
         if not known:
             raise ValueError(
-                f"expected tokens that occur at least {min_count} times, received {counts.total()} tokens with none"
+                f"expected a token that occurs at least {min_count} times, received none in {counts.total()}"
             )
         self.tokens = [PAD, UNK, *known][:max_size]
         self.ids = {token: index for index, token in enumerate(self.tokens)}
@@ -133,7 +135,7 @@ class Vocabulary:
         return len(self.tokens)
 
     def encode(self, tokens: Iterable[str], unknown: Literal["unk", "error"] = "unk") -> Tensor:
-        """Ids (T,) int64 of tokens. One outside the vocabulary becomes `<unk>`, or a ValueError that names it."""
+        """Ids (T,) int64 of tokens. An unknown one becomes `<unk>`, or a ValueError that names it."""
         if unknown not in ("unk", "error"):
             raise ValueError(f"unknown must be 'unk' or 'error', received {unknown!r}")
         tokens = _listed(tokens)
@@ -141,7 +143,7 @@ class Vocabulary:
             for position, token in enumerate(tokens):
                 if token not in self.ids:
                     raise ValueError(
-                        f"token {token!r} at position {position} is not among the {len(self):,} of the vocabulary"
+                        f"expected tokens of the vocabulary, received {token!r} at position {position}"
                     )
         return torch.tensor([self.ids.get(token, 1) for token in tokens], dtype=torch.int64)  # (T,)
 
@@ -183,10 +185,10 @@ def chunks(ids: Tensor, length: int) -> Windows:
 def windows(ids: Tensor, length: int, batch_size: int) -> list[Windows]:
     """Batches of a text in which row n of the next batch goes on where row n of this one stops.
 
-    The text is cut into `batch_size` streams of equal length, and each batch takes the next `length` tokens of every
-    stream: ids (L,) -> a list of `Windows` (batch_size, length). Keep the batches in order and carry the state.
-    Each token but the first is predicted exactly once, except fewer than batch_size * length at the end of the text;
-    to leave out the fewest when evaluating, take a batch size of 1.
+    The text is cut into `batch_size` streams of equal length, and each batch takes the next `length` tokens
+    of every stream: ids (L,) -> a list of `Windows` (batch_size, length). Keep the batches in order and carry
+    the state. Each token but the first is predicted exactly once, except fewer than batch_size * length at
+    the end of the text; to leave out the fewest when evaluating, take a batch size of 1.
     """
     _check_ids(ids, length, batch_size)
     inputs, targets = chunks(ids, length)  # (W, T)
@@ -204,7 +206,7 @@ def _check_ids(ids: Tensor, length: int, batch_size: int) -> None:
         raise ValueError(f"length and batch_size must be at least 1, received {length} and {batch_size}")
     if len(ids) <= length * batch_size:
         raise ValueError(
-            f"windows of {length} tokens in a batch of {batch_size} need at least {length * batch_size + 1:,} tokens, "
+            f"{batch_size} windows of {length} need at least {length * batch_size + 1:,} tokens, "
             f"received {len(ids):,}"
         )
 
@@ -215,10 +217,11 @@ def pad(
     side: Side = "right",
     length: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Sequences of unequal length as one tensor: ids (N, T) int64 filled up with `value`, and their lengths (N,).
+    """Sequences of unequal length as one tensor filled up with `value`: ids (N, T) int64, and lengths (N,).
 
-    T is the longest, or `length`: longer sequences then lose tokens on the side where shorter ones are filled, so
-    side="left" keeps the last tokens. Raises ValueError for an empty sequence, which no layer could read.
+    T is the longest, or `length`: longer sequences then lose tokens on the side where shorter ones are
+    filled, so side="left" keeps the last tokens. Raises ValueError for an empty sequence, which no layer
+    could read.
     """
     _check_side(side)
     if length is not None and length < 1:
@@ -231,7 +234,7 @@ def pad(
     if not rows:
         raise ValueError("expected at least one sequence, received none")
     width = length or max(len(row) for row in rows)
-    padded = torch.full((len(rows), width), value)  # (N, T)
+    padded = torch.full((len(rows), width), value, dtype=torch.int64)  # (N, T)
     for line, row in zip(padded, rows, strict=True):
         if side == "right":
             line[: len(row)] = row[:width]

@@ -17,9 +17,11 @@ __all__ = ["check"]
 def check(function: Callable[..., Any], seed: int = 0) -> Verdict | None:
     """Compare a function you wrote with the course's reference of that name, and say what is not right yet.
 
-    The inputs follow from `seed` and are no secret; homework is graded on others. Whatever the function does, the answer is
-    a verdict to look at and no exception.
+    The inputs follow from `seed` and are no secret; homework is graded on others. Whatever the function
+    does, the answer is a verdict to look at and no exception.
     """
-    from coursekit.grade.notebook import check_function  # only here: a worker process must not load the references
+    from coursekit.grade.notebook import (
+        check_function,
+    )  # only here: a worker process must not load the references
 
     return check_function(function, seed)

@@ -19,7 +19,7 @@ MAX_TEXT = 1000
 
 
 class Call(NamedTuple):
-    """Arguments of one call. With cotangents, one per output, the gradients for all arguments are asked for as well."""
+    """Arguments of one call. With cotangents, one per output, all their gradients are asked for as well."""
 
     arguments: tuple[Tensor, ...]
     cotangents: tuple[Tensor, ...] = ()
@@ -49,12 +49,14 @@ class Outcome(NamedTuple):
 
     returned: str = ""  # the type of the whole result, e.g. "tuple of 2"
     outputs: tuple[Value, ...] = ()
-    gradients: tuple[tuple[Value | None, ...], ...] = ()  # per output and argument; None: does not depend on it
+    gradients: tuple[tuple[Value | None, ...], ...] = ()  # per output and argument; None where nothing flows
     changed: tuple[int, ...] = ()  # arguments that the call wrote into
     error: Error | None = None
 
 
-def perform_all(function: Callable[..., Any], calls: Iterable[Call], files: Mapping[str, str]) -> list[Outcome]:
+def perform_all(
+    function: Callable[..., Any], calls: Iterable[Call], files: Mapping[str, str]
+) -> list[Outcome]:
     """One outcome per call, but a single one from a starter, which says that it is none.
 
     `files` gives the names under which the student's code was compiled the names that messages use for them.
@@ -76,7 +78,7 @@ def perform(function: Callable[..., Any], call: Call, files: Mapping[str, str]) 
         outcome = attempt(function, call, files)
     if outcome.error is None and all(value.device == "cpu" for value in outcome.outputs):
         return outcome
-    # Only suspicious so far: a number may live anywhere. On the meta device itself (slow to load) nothing is ambiguous.
+    # Only a suspicion: a single number may live anywhere. The meta device itself, slow to load, knows.
     return attempt(function, Call(tuple(tensor.to("meta") for tensor in call.arguments)), files)
 
 
@@ -90,18 +92,25 @@ def attempt(function: Callable[..., Any], call: Call, files: Mapping[str, str]) 
             result = function(*arguments)
             several = isinstance(result, (tuple, list)) and len(result) <= MAX_OUTPUTS
             items = tuple(result) if several else (result,)
-            pairs = zip(items, call.cotangents, strict=False)  # too few or too many outputs are an error elsewhere
-            gradients = tuple(gradients_of(item, cotangent, arguments) for item, cotangent in pairs)
+            gradients = tuple(
+                gradients_of(item, cotangent, arguments)
+                for item, cotangent in zip(
+                    items, call.cotangents, strict=False
+                )  # the judge counts the outputs
+            )
     except (Exception, SystemExit) as error:
         return Outcome(error=describe_error(error, files))
-    pairs_of_arguments = enumerate(zip(call.arguments, arguments, strict=True))
-    changed = (k for k, (before, after) in pairs_of_arguments if not before.is_meta and not torch.equal(before, after))
+    changed = (
+        number
+        for number, (before, after) in enumerate(zip(call.arguments, arguments, strict=True))
+        if not before.is_meta and not torch.equal(before, after)
+    )
     returned = type(result).__name__ + (f" of {len(result)}" if isinstance(result, (tuple, list)) else "")
     return Outcome(returned, tuple(describe(item) for item in items), gradients, tuple(changed))
 
 
 def gradients_of(output: Any, cotangent: Tensor, arguments: list[Tensor]) -> tuple[Value | None, ...]:
-    """Gradients of one output for all arguments; none at all where the output has the wrong shape or hangs on nothing."""
+    """Gradients of one output for all arguments; () where the output has not the form of its cotangent."""
     if not isinstance(output, Tensor) or output.shape != cotangent.shape or output.dtype != cotangent.dtype:
         return ()
     if not output.requires_grad:
@@ -121,7 +130,7 @@ def describe(item: Any) -> Value:
 
 
 def describe_error(error: BaseException, files: Mapping[str, str]) -> Error:
-    """Type, first words and place of an exception; the place is the last line of the student's own code on the way."""
+    """Type, message and place of an exception: the last line of the student's own code on its way."""
     places = [
         f"{files[frame.filename]}, line {frame.lineno}".removeprefix(", ")
         for frame in traceback.extract_tb(error.__traceback__)

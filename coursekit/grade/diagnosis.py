@@ -1,4 +1,4 @@
-"""From a wrong answer to a sentence that helps: a mistake with a name, or else what differs, where, and by which factor."""
+"""From a wrong answer to words that help: a mistake with a name, or what differs, where, and how much."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def name_mistake(exam: Exam, outcomes: list[Outcome]) -> Mistake | None:
 
 
 def explains(exam: Exam, answers: tuple[Answer, ...], outcomes: list[Outcome]) -> bool:
-    """Whether a wrong version agrees with the student wherever it can run, and somewhere clearly not with the reference."""
+    """Whether a wrong version agrees with the student throughout, and somewhere not with the reference."""
     told = False
     for number, answer in zip(exam.telling, answers, strict=True):
         outcome, expected = outcomes[number], exam.checks[number].outputs
@@ -42,11 +42,13 @@ def explains(exam: Exam, answers: tuple[Answer, ...], outcomes: list[Outcome]) -
 
 def agree(got: Tensor, expected: Expected) -> bool:
     """Same shape, and every element within the tolerance; never where something is not a number."""
-    return got.shape == expected.value.shape and bool(((got - expected.value).abs() <= expected.tolerance).all())
+    return got.shape == expected.value.shape and bool(
+        ((got - expected.value).abs() <= expected.tolerance).all()
+    )
 
 
 def difference(got: Tensor, expected: Expected, blocks: tuple[str, ...] = ()) -> str:
-    """How a tensor of the right shape differs, as the end of a sentence: how much of it, the worst element, the ratio."""
+    """How a tensor of the right shape differs, as the end of a sentence about it."""
     value, shape = expected.value, tuple(got.shape)
     if not got.isfinite().all():
         place = position(~got.isfinite())

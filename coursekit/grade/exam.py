@@ -1,7 +1,8 @@
 """The strict check: what a function is asked, what it should answer, and how far off the answer may be.
 
-Every case is asked in float64 and float32, with gradients for every argument where they flow, at the limits of its gates, and
-on another device; the first case also twice in a row and once more at the end, because a function has no memory.
+Every case is asked in float64, with gradients for every argument where they flow, and in float32. The first
+case is asked twice in a row, once more at the end, because a function has no memory, and once to see where
+it makes its tensors.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Check(NamedTuple):
     dtype: str
     outputs: tuple[Expected, ...]  # per part
     gradients: tuple[tuple[Expected, ...], ...] = ()  # per part and argument
-    repeats: bool = False  # asked before: a right answer then and a wrong one now means that something was kept
+    repeats: bool = False  # asked before: right then and wrong now means that something was kept
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ class Exam:
 
     @cached_property
     def wrong_answers(self) -> tuple[tuple[tuple[Tensor, ...] | None, ...], ...]:
-        """What every wrong version of the catalogue returns in the telling checks; None where it cannot run."""
+        """What each wrong version of the catalogue returns in the telling checks; None where it cannot."""
         calls = [self.checks[number].call for number in self.telling]
-        return tuple(tuple(attempted(mistake.wrong, call) for call in calls) for mistake in self.exercise.mistakes)
+        mistakes = self.exercise.mistakes
+        return tuple(tuple(attempted(mistake.wrong, call) for call in calls) for mistake in mistakes)
 
 
 def make_exam(exercise: Exercise, key: str) -> Exam:
@@ -77,57 +79,52 @@ def make_exam(exercise: Exercise, key: str) -> Exam:
     ordinary = tuple(case for case in cases if not case.extreme)
     extreme = tuple(case for case in cases if case.extreme)
 
-    def values(case: Case, dtype: torch.dtype = torch.float64, repeats: bool = False, elsewhere: bool = False) -> Check:
-        arguments = tuple(tensor.to(dtype) for tensor in case.arguments)
-        expected = expected_outputs(exercise, arguments, generator)
-        return Check(case, Call(arguments, elsewhere=elsewhere), str(dtype)[6:], expected, repeats=repeats)
-
-    first = values(ordinary[0])
+    first = values(exercise, ordinary[0], generator)
     again = first._replace(repeats=True)
-    return Exam(
-        exercise,
-        (
-            first,
-            again,
-            *((with_gradients(exercise, c, generator) for c in ordinary) if exercise.differentiable else map(values, ordinary[1:])),
-            *(values(case) for case in extreme),
-            *(values(case, torch.float32) for case in cases),
-            values(ordinary[0], elsewhere=True),
-            again,
-        ),
-    )
+    if exercise.differentiable:
+        precise = [with_gradients(exercise, case, generator) for case in ordinary]
+    else:
+        precise = [values(exercise, case, generator) for case in ordinary[1:]]
+    precise += [values(exercise, case, generator) for case in extreme]
+    single = [values(exercise, case, generator, torch.float32) for case in cases]
+    elsewhere = first._replace(call=first.call._replace(elsewhere=True))
+    return Exam(exercise, (first, again, *precise, *single, elsewhere, again))
 
 
-def expected_outputs(exercise: Exercise, arguments: tuple[Tensor, ...], generator: Generator) -> tuple[Expected, ...]:
-    """The reference in float64 on these arguments, which may be float32, and what their rounding does to it."""
+def values(exercise: Exercise, case: Case, generator: Generator, dtype: torch.dtype = torch.float64) -> Check:
+    """Each part's values."""
+    arguments = tuple(tensor.to(dtype) for tensor in case.arguments)
+    return Check(case, Call(arguments), str(dtype)[6:], expected_outputs(exercise, arguments, generator))
+
+
+def expected_outputs(
+    exercise: Exercise, arguments: tuple[Tensor, ...], generator: Generator
+) -> tuple[Expected, ...]:
+    """The reference in float64; the tolerance in float32 comes from what rounding does to the reference."""
     exact = tuple(tensor.double() for tensor in arguments)
-    values = exercise.reference(*exact)
+    right = exercise.reference(*exact)
     if arguments[0].dtype == torch.float64:
-        return tuple(Expected(value, FLOOR * largest(value)) for value in values)
-    errors = [EPS * largest(value) for value in values]
-    for _ in range(PERTURBATIONS):
-        noise = (2 * torch.rand(tensor.shape, generator=generator, dtype=torch.float64) - 1 for tensor in exact)
-        shaken = exercise.reference(*(tensor * (1 + EPS * n) for tensor, n in zip(exact, noise, strict=True)))
-        errors = [max(error, float((a - b).abs().max())) for error, a, b in zip(errors, values, shaken, strict=True)]
-    return tuple(Expected(value, FACTOR * error) for value, error in zip(values, errors, strict=True))
+        return tuple(Expected(value, FLOOR * largest(value)) for value in right)
+    errors = [EPS * largest(value) for value in right]
+    for _ in range(PERTURBATIONS):  # one run alone can be right by luck, above all on few elements
+        noise = (2 * torch.rand(x.shape, generator=generator, dtype=torch.float64) - 1 for x in exact)
+        shaken = exercise.reference(*((x * (1 + EPS * n)).float() for x, n in zip(exact, noise, strict=True)))
+        gaps = (float((a - b).abs().max()) for a, b in zip(right, shaken, strict=True))
+        errors = [max(pair) for pair in zip(errors, gaps, strict=True)]
+    return tuple(Expected(value, FACTOR * error) for value, error in zip(right, errors, strict=True))
 
 
 def with_gradients(exercise: Exercise, case: Case, generator: Generator) -> Check:
     """Each part's gradients for all arguments, under a random cotangent."""
+    check = values(exercise, case, generator)
     leaves = [tensor.clone().requires_grad_() for tensor in case.arguments]
     outputs = exercise.reference(*leaves)
     cotangents = tuple(torch.randn(y.shape, generator=generator, dtype=y.dtype) for y in outputs)
-    gradients = (
-        torch.autograd.grad(y, leaves, cotangent, retain_graph=True, allow_unused=True, materialize_grads=True)
-        for y, cotangent in zip(outputs, cotangents, strict=True)
-    )
-    return Check(
-        case,
-        Call(case.arguments, cotangents),
-        "float64",
-        tuple(Expected(y.detach(), FLOOR * largest(y)) for y in outputs),
-        tuple(tuple(Expected(g, FLOOR * largest(g)) for g in row) for row in gradients),
-    )
+    gradients = []
+    for y, cotangent in zip(outputs, cotangents, strict=True):
+        row = torch.autograd.grad(y, leaves, cotangent, retain_graph=True, materialize_grads=True)
+        gradients.append(tuple(Expected(gradient, FLOOR * largest(gradient)) for gradient in row))
+    return check._replace(call=Call(case.arguments, cotangents), gradients=tuple(gradients))
 
 
 def largest(value: Tensor) -> float:

@@ -1,7 +1,7 @@
-"""What an exercise is: a function to write, a reference to compare it with, and the mistakes that have a name.
+"""What an exercise is: a function to write, a reference to compare it with, and mistakes that have a name.
 
-An exercise is declared once, in `coursekit.grade.exercises`. Its cases, reference and parts give all the checks
-(`judge.py`); its mistakes give the sentences a student reads (`diagnosis.py`).
+An exercise is declared once, in `coursekit.grade.exercises`. All checks follow from its cases, reference
+and parts (`exam.py`), and what a student reads from its mistakes (`diagnosis.py`).
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ class Case(NamedTuple):
 class Exercise:
     """A function to write.
 
-    `cases` draws the arguments; `reference` takes them in any floating dtype and returns one tensor per part. With
-    `differentiable`, gradients flow through the function and are compared for every argument. `forbidden` lists what would
-    do the student's work: dotted names (with all that lies below them) and, beginning with a dot, methods.
+    `cases` draws the arguments; `reference` takes them in any floating dtype and returns one tensor per
+    part. With `differentiable`, gradients flow through the function and are compared for every argument.
+    `forbidden` lists what would do the student's work: dotted names, with all that lies below them, and
+    methods as ".name".
     """
 
     id: str  # unit.function

@@ -9,7 +9,7 @@ from coursekit.grade.calls import Error, Outcome, Value
 from coursekit.grade.diagnosis import agree, difference, name_mistake
 from coursekit.grade.exam import Check, Exam, Expected
 from coursekit.grade.exercise import Exercise
-from coursekit.grade.verdict import Verdict
+from coursekit.grade.verdict import Status, Verdict
 
 MAX_QUOTED = 300
 
@@ -20,27 +20,27 @@ class Problem(NamedTuple):
     raised: bool = False
 
 
-def judge(exam: Exam, outcomes: list[Outcome], output: str = "") -> Verdict:
-    """The verdict from the outcomes of the exam's calls, or from a single one if the function could not be called."""
+def judge(exam: Exam, outcomes: list[Outcome]) -> Verdict:
+    """The verdict from the outcomes of the exam's calls, or from just one, if nothing could be called."""
     exercise = exam.exercise
     everything = frozenset(range(len(exercise.parts)))
     first = outcomes[0].error if outcomes else None
     if first is not None and first.type == "NotImplementedError":
-        return Verdict(exercise, "not_attempted", first.message, output=output)
+        return Verdict(exercise, "not_attempted", printable(first.message))
     if first is not None and len(outcomes) == 1:
-        return Verdict(exercise, "error", f"{exercise.function} cannot be defined: {in_words(first)}.", output=output)
+        return Verdict(exercise, "error", f"{exercise.function} cannot be defined: {in_words(first)}.")
     if len(outcomes) != len(exam.checks):
-        return Verdict(exercise, "error", f"{exercise.function} left before the checks were finished.", output=output)
+        return Verdict(exercise, "error", f"{exercise.function} left before the checks were finished.")
     problems = find_problems(exam, outcomes)
     if not problems:
-        return Verdict(exercise, "passed", right=everything, output=output)
+        return Verdict(exercise, "passed", right=everything)
     wrong = {problem.part for problem in problems}
     right = frozenset() if None in wrong else everything - wrong
     mistake = name_mistake(exam, outcomes)
     if mistake is not None:
-        return Verdict(exercise, "failed", mistake.say, mistake.id, right, output)
-    status = "error" if problems[0].raised else "failed"
-    return Verdict(exercise, status, problems[0].sentence, None, right, output)
+        return Verdict(exercise, "failed", mistake.say, mistake.id, right)
+    status: Status = "error" if problems[0].raised else "failed"
+    return Verdict(exercise, status, problems[0].sentence, None, right)
 
 
 def flagged(exercise: Exercise, use: str) -> Verdict:
@@ -50,26 +50,24 @@ def flagged(exercise: Exercise, use: str) -> Verdict:
 
 def find_problems(exam: Exam, outcomes: list[Outcome]) -> list[Problem]:
     """All that is wrong, the plainest cases first."""
+    name = exam.exercise.function
     problems: list[Problem] = []
     for check, outcome in zip(exam.checks, outcomes, strict=True):
         found = list(problems_of(exam.exercise, check, outcome))
-        if check.repeats and found:
-            # The first check asked the same. If its answer was right, this one depends on what happened in between.
-            if not problems:
-                name = exam.exercise.function
-                problems.append(Problem(f"{name} answers the same question differently when it is asked again: it may neither keep nor draw anything."))
-            continue
-        problems += found
+        if not check.repeats:
+            problems += found
+        elif found and not problems:  # the same question had a right answer before
+            problems.append(Problem(f"{name} answers the same question differently when it is asked again."))
     return problems
 
 
 def problems_of(exercise: Exercise, check: Check, outcome: Outcome) -> Iterator[Problem]:
-    where = f" ({check.case.words}{', float32' if check.dtype == 'float32' else ''})."
     name, parts, elsewhere = exercise.function, exercise.parts, check.call.elsewhere
+    case = f" ({check.case.words}{', float32' if check.dtype == 'float32' else ''})."
     if outcome.error is not None:
         if not elsewhere:
-            yield Problem(f"{name} stopped with {in_words(outcome.error)}{where}", raised=True)
-        elif "expected device" in outcome.error.message:  # what else stops a call on the meta device does not count
+            yield Problem(f"{name} stopped with {in_words(outcome.error)}{case}", raised=True)
+        elif "expected device" in outcome.error.message:  # anything else may be a limit of the meta device
             yield Problem(on_wrong_device(name))
         return
     if len(outcome.outputs) != len(parts) or (len(parts) > 1 and " of " not in outcome.returned):
@@ -82,16 +80,18 @@ def problems_of(exercise: Exercise, check: Check, outcome: Outcome) -> Iterator[
         return
     if outcome.changed:
         written = " and ".join(exercise.arguments[k] for k in outcome.changed if k < len(exercise.arguments))
-        yield Problem(f"{name} changes its argument {written}: compute a new tensor, without +=, *= or a trailing underscore.")
+        yield Problem(
+            f"{name} changes its argument {written}: write a = a + b instead of a += b or a.add_(b)."
+        )
     for number, (part, value, expected) in enumerate(zip(parts, outcome.outputs, check.outputs, strict=True)):
         fault = value_fault(exercise, check, number, value, expected)
         if fault:
-            yield Problem(f"{capital(part.name)} {fault}{where}", number)
+            yield Problem(f"{capital(part.name)} {fault}{case}", number)
         elif check.gradients:
             row = outcome.gradients[number] if number < len(outcome.gradients) else ()
             fault = gradient_fault(exercise, row, check.gradients[number])
             if fault:
-                yield Problem(f"{capital(part.name)} is right, but {fault}{where}", number)
+                yield Problem(f"{capital(part.name)} is right, but {fault}{case}", number)
 
 
 def value_fault(exercise: Exercise, check: Check, number: int, value: Value, expected: Expected) -> str:
@@ -119,7 +119,7 @@ def gradient_fault(exercise: Exercise, row: tuple[Value | None, ...], expected: 
     for name, value, right in zip(exercise.arguments, row, expected, strict=True):
         if value is None:
             if float(right.value.abs().max()) > right.tolerance:
-                return f"no gradient flows from it to {name}: is there a detach, .data, .item() or new tensor on the way?"
+                return f"no gradient flows from it to {name}: is there a detach, .data or .item() on the way?"
         elif value.data is None or value.shape != tuple(right.value.shape):
             return f"its gradient for {name} is not an ordinary tensor of its shape"
         elif not agree(value.data, right):
@@ -128,12 +128,18 @@ def gradient_fault(exercise: Exercise, row: tuple[Value | None, ...], expected: 
 
 
 def on_wrong_device(name: str) -> str:
-    return f"{name} makes a tensor on the CPU wherever its inputs are: use zeros_like, new_zeros or device=x.device."
+    return f"{name} makes a tensor on the CPU wherever its inputs are: use zeros_like or device=x.device."
 
 
 def in_words(error: Error) -> str:
-    message = " ".join(error.message.split())[:MAX_QUOTED]
-    return error.type + (f": {message}" if message else "") + (f" ({error.where})" if error.where else "")
+    place = f" in {error.where}" if error.where else ""
+    message = printable(error.message)
+    return printable(error.type) + place + (f": {message}" if message else "")
+
+
+def printable(text: str) -> str:
+    """A student's text on one line, without control characters, and not too much of it."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))[:MAX_QUOTED]
 
 
 def capital(text: str) -> str:

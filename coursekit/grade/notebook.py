@@ -1,4 +1,4 @@
-"""`check` in a student's notebook: the strict check on public inputs, in the process that runs the notebook."""
+"""`check` in a student's notebook: the strict check on public inputs, in the notebook's own process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def check_function(function: Callable[..., Any], seed: int) -> Verdict | None:
     exercise = next((exercise for exercise in EXERCISES if exercise.function == name), None)
     if exercise is None:
         known = ", ".join(exercise.function for exercise in EXERCISES)
-        print(f"check takes a function with the name of an exercise ({known}); received {name or type(function).__name__}.")
+        print(
+            f"check takes the function of an exercise ({known}); received {name or type(function).__name__}."
+        )
         return None
     use = forbidden_in(function, exercise)
     if use is not None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from pathlib import Path
+from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple
 
@@ -37,77 +37,89 @@ class Ending(NamedTuple):
 
 
 class Worker:
-    """A worker process, started when first needed and again after it broke. Use it in a `with` statement."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="coursekit-"))  # where a student's code finds itself
+    """A worker process for the length of a `with` statement, started again if a submission takes it down."""
 
     def __enter__(self) -> Worker:
+        self._folder = tempfile.TemporaryDirectory(prefix="coursekit-", ignore_cleanup_errors=True)
+        self._process: subprocess.Popen[bytes] | None = start(self._folder.name)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.cleanup()
 
     def run(self, task: Task) -> Ending:
         """Run a task; whatever the student's code does, an answer comes within its seconds and a few more."""
-        process = self._process or self._start()
-        assert process.stdin is not None and process.stdout is not None
-        watch = threading.Timer(task.seconds + GRACE_SECONDS, process.kill)  # a killed worker ends every read and write
-        watch.start()
         try:
-            write_frame(process.stdin, encode_task(task))
-            control, outcomes = read_frame(process.stdout), read_frame(process.stdout)
-            if control is None or outcomes is None:
-                raise ProtocolError("the stream ended")
-            (reason, how, output), _ = decode(control)
-            return Ending(reason, how, output, outcomes)
-        except (OSError, ValueError):
+            if self._process is None:
+                self._process = start(self._folder.name)
+            return ask(self._process, task)
+        except (OSError, ValueError, TypeError):
             self._stop()
             return Ending("died", "it took the worker process with it", "", b"")
-        finally:
-            watch.cancel()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        with tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "coursekit.grade.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=self._folder,
-                env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | FIXED,
-                start_new_session=True,
-            )
-            assert process.stdout is not None
-            self._process = process
-            watch = threading.Timer(START_SECONDS, process.kill)
-            watch.start()
-            try:
+    def _stop(self) -> None:
+        if self._process is not None:
+            end(self._process)
+            self._process = None
+
+
+def start(folder: str) -> subprocess.Popen[bytes]:
+    """A worker that says it is ready, in a folder where a student's code can do no harm by accident."""
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "coursekit.grade.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=folder,
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | FIXED,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        try:
+            with killed_after(START_SECONDS, process):
                 if read_frame(process.stdout) != b"ready":
                     errors.seek(0)
                     said = errors.read().decode("utf8", "replace").strip().splitlines()
-                    raise RuntimeError(f"the worker process did not start: {said[-1] if said else 'it said nothing'}")
-            except BaseException:
-                self._stop()
-                raise
-            finally:
-                watch.cancel()
-        return process
+                    raise OSError(
+                        f"the worker process did not start: {said[-1] if said else 'it said nothing'}"
+                    )
+        except BaseException:
+            end(process)
+            raise
+    return process
 
-    def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                try:
-                    stream.close()
-                except OSError:  # what it was last sent, it will not read
-                    pass
+
+def ask(process: subprocess.Popen[bytes], task: Task) -> Ending:
+    assert process.stdin is not None and process.stdout is not None
+    with killed_after(task.seconds + GRACE_SECONDS, process):
+        write_frame(process.stdin, encode_task(task))
+        control, outcomes = read_frame(process.stdout), read_frame(process.stdout)
+    if control is None or outcomes is None:
+        raise ProtocolError("the stream ended")
+    (reason, how, output), _ = decode(control)
+    return Ending(reason, how, output, outcomes)
+
+
+@contextlib.contextmanager
+def killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """When the time is over, end the process, and with it every read from it and every write to it."""
+    watch = threading.Timer(seconds, process.kill)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        assert stream is not None
+        with contextlib.suppress(OSError):  # what it was last sent, it will not read
+            stream.close()

@@ -1,7 +1,7 @@
-"""How judge and worker talk: frames of bytes over a pipe. No pickle; what arrives is checked before it is believed.
+"""How judge and worker talk: frames of bytes over a pipe, without pickle; what arrives is checked first.
 
-A frame is its length (8 bytes) and that many bytes. A message is one frame: a JSON text that refers to tensors by number, and
-the tensors as dtype, shape and raw values, all little-endian::
+A frame is its length (8 bytes) and that many bytes. A message is one frame: a JSON text that refers to
+tensors by number, and the tensors as dtype, shape and raw values, all little-endian::
 
     4 bytes  length of the JSON text
     JSON     {"...": ..., "tensor": 0}
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ MAX_FRAME = 64 * 2**20
 MAX_JSON = 4 * 2**20
 MAX_TENSORS = 20_000
 MAX_AXES = 16
-DTYPES = {1: np.dtype("<f4"), 2: np.dtype("<f8")}
+DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 2: np.dtype("<f8")}
 CODES = {torch.float32: 1, torch.float64: 2}
 FRAME_LENGTH = struct.Struct("<Q")
 JSON_LENGTH = struct.Struct("<I")
@@ -36,13 +36,13 @@ class ProtocolError(ValueError):
     """The other side sent something that is no message."""
 
 
-def write_frame(stream: BinaryIO, body: bytes) -> None:
+def write_frame(stream: IO[bytes], body: bytes) -> None:
     stream.write(FRAME_LENGTH.pack(len(body)) + body)
     stream.flush()
 
 
-def read_frame(stream: BinaryIO) -> bytes | None:
-    """The next frame, or None where the stream ends; a ProtocolError if it ends early or announces too much."""
+def read_frame(stream: IO[bytes]) -> bytes | None:
+    """The next frame, or None at the end; a ProtocolError if the stream ends early or announces too much."""
     head = stream.read(FRAME_LENGTH.size)
     if not head:
         return None
@@ -133,8 +133,11 @@ def encode_task(task: Task) -> bytes:
         return numbers[id(tensor)]
 
     calls = [
-        {"arguments": [number(t) for t in call.arguments], "cotangents": [number(t) for t in call.cotangents],
-         "elsewhere": call.elsewhere}
+        {
+            "arguments": [number(t) for t in call.arguments],
+            "cotangents": [number(t) for t in call.cotangents],
+            "elsewhere": call.elsewhere,
+        }
         for call in task.calls
     ]
     content = {"blocks": task.blocks, "function": task.function, "calls": calls, "seconds": task.seconds}
@@ -155,7 +158,7 @@ def decode_task(body: bytes) -> Task:
     return Task(blocks, content["function"], tuple(calls), content["seconds"])
 
 
-# Worker to judge: what came back. Written by a process that ran a student's code, so nothing in it is trusted.
+# Worker to judge: what came back. A process that ran a student's code wrote it, so nothing in it is trusted.
 
 
 def encode_outcomes(outcomes: list[Outcome]) -> bytes:
@@ -207,12 +210,20 @@ def decode_outcomes(body: bytes) -> list[Outcome]:
         return Value("Tensor", str(data.dtype).removeprefix("torch."), tuple(data.shape), "cpu", data)
 
     def outcome(item: Any) -> Outcome:
-        if not isinstance(item, dict) or item.keys() != {"returned", "outputs", "gradients", "changed", "error"}:
+        if not isinstance(item, dict) or item.keys() != {
+            "returned",
+            "outputs",
+            "gradients",
+            "changed",
+            "error",
+        }:
             raise ProtocolError("something else where the outcome of a call should be")
         return Outcome(
             text(item["returned"]),
             tuple(value(output) for output in each(item["outputs"])),
-            tuple(tuple(None if g is None else value(g) for g in each(row)) for row in each(item["gradients"])),
+            tuple(
+                tuple(None if g is None else value(g) for g in each(row)) for row in each(item["gradients"])
+            ),
             tuple(whole(number, MAX_TENSORS) for number in each(item["changed"])),
             None if item["error"] is None else Error(*(text(field) for field in each(item["error"], 3))),
         )

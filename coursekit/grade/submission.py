@@ -1,8 +1,8 @@
 """Read a student's file, however it was saved, and find the statements that a function needs.
 
-Nothing is executed here. Of a submission only those statements will be: the last definition of the function and, in turn, what
-these statements read: imports, helper functions, constants. Calls, prints and checks at the top of a cell never run, unless
-a value that the function reads comes from them.
+Nothing is executed here, and of a submission nothing else will be: the last definition of the function and,
+in turn, what that reads: imports, helper functions, constants. Calls, prints and checks at the top of a
+cell never run, unless a value that the function reads comes from them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from typing import Any, NamedTuple
 from coursekit.grade.protocol import Block
 
 SUFFIXES = (".ipynb", ".py")
-MAX_BYTES = 50 * 2**20
+MAX_BYTES = 50 * 2**20  # of a file with all its pictures
+MAX_CODE = 2**20  # characters of code
 PYTHON_CELL_MAGICS = {"%%time", "%%timeit", "%%capture", "%%prun"}
 MAGIC = re.compile(r"^([ \t]*)(?:([\w, ]+=)[ \t]*[%!]|[%!?]|[\w.]+\?{1,2}[ \t]*$)(?:.*\\\n)*.*$", re.M)
+COMPREHENSIONS = {"listcomp", "setcomp", "dictcomp", "genexpr"}
 RUNS_PERHAPS = (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Match)
 
 
@@ -44,7 +46,7 @@ class Statement:
     binds: frozenset[str]
     reads_now: frozenset[str]  # while it runs: decorators, defaults, right-hand sides
     reads_later: frozenset[str]  # when a function it defines is called
-    always: bool  # a star import: nobody knows what it binds
+    always: bool  # a star import, which binds nobody knows what, or one from __future__
     perhaps: bool  # may leave its names as they were
 
 
@@ -55,13 +57,15 @@ class Submission(NamedTuple):
 
 
 def read_submission(name: str, paths: Sequence[Path]) -> Submission:
-    """One submission from one or several files; of a name defined in several, the last file in alphabetical order counts."""
+    """One submission from its files, in their order: of a name defined twice, the later definition counts."""
+    if not paths:
+        raise SubmissionError("there is no .ipynb or .py file in this folder")
     statements: list[Statement] = []
     skipped: list[str] = []
     for path in paths:
-        cells = notebook_cells(path) if path.suffix == ".ipynb" else [Cell(path.name, decoded(path))]
-        if path.suffix == ".ipynb" and len(paths) > 1:
-            cells = [Cell(f"{path.name}, {cell.name}", cell.source) for cell in cells]
+        cells = cells_of(path, alone=len(paths) == 1)
+        if sum(len(cell.source) for cell in cells) > MAX_CODE:
+            raise SubmissionError("there is more code in the file than a person can have written")
         for cell in cells:
             try:
                 statements += cell_statements(cell)
@@ -74,12 +78,23 @@ def read_submission(name: str, paths: Sequence[Path]) -> Submission:
 # Files to cells
 
 
+def cells_of(path: Path, alone: bool) -> list[Cell]:
+    if path.suffix not in SUFFIXES:
+        raise SubmissionError("the file is neither a notebook (.ipynb) nor a script (.py)")
+    if path.suffix == ".py":
+        return [Cell(path.name, decoded(path))]
+    cells = notebook_cells(path)
+    return cells if alone else [Cell(f"{path.name}, {cell.name}", cell.source) for cell in cells]
+
+
 def decoded(path: Path) -> str:
     """The text of a file, with line feeds; understands byte-order marks and, in scripts, a coding comment."""
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise SubmissionError(f"the file has {size // 2**20} MB; at most {MAX_BYTES // 2**20} MB are read")
+            raise SubmissionError(
+                f"the file has {size // 2**20} MB; at most {MAX_BYTES // 2**20} MB are read"
+            )
         raw = path.read_bytes()
     except OSError as error:
         raise SubmissionError(f"the file cannot be opened: {error.strerror}") from None
@@ -163,7 +178,7 @@ def cell_statements(cell: Cell) -> Iterator[Statement]:
 
 
 def first_line(node: ast.stmt) -> int:
-    decorators = getattr(node, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
@@ -181,15 +196,16 @@ def statement(block: Block, nodes: list[ast.stmt]) -> Statement:
             if symbol.is_referenced() and (table is top or symbol.is_global()):
                 (now if runs_now else later).add(symbol.get_name())
         for child in table.get_children():
-            waits = child.get_type() == "function" and not child.get_name().endswith(("comp", "genexpr"))
+            waits = child.get_type() == "function" and child.get_name() not in COMPREHENSIONS
             collect(child, runs_now and not waits)
 
     collect(top, True)
-    binds = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
-    stars = any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in nodes)
-    future = any(isinstance(n, ast.ImportFrom) and n.module == "__future__" for n in nodes)
-    perhaps = any(isinstance(n, RUNS_PERHAPS) for n in nodes)
-    return Statement(block, frozenset(binds), frozenset(now), frozenset(later), stars or future, perhaps)
+    symbols = top.get_symbols()
+    binds = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    always = any(node.names[0].name == "*" or node.module == "__future__" for node in imports)
+    perhaps = any(isinstance(node, RUNS_PERHAPS) for node in nodes)
+    return Statement(block, frozenset(binds), frozenset(now), frozenset(later), always, perhaps)
 
 
 def needed_for(function: str, statements: tuple[Statement, ...]) -> tuple[Block, ...]:
@@ -205,7 +221,8 @@ def needed_for(function: str, statements: tuple[Statement, ...]) -> tuple[Block,
                 continue
             if k not in chosen:
                 chosen.add(k)
-                names += [(read, k) for read in here.reads_now] + [(read, everything) for read in here.reads_later]
+                names += [(read, k) for read in here.reads_now]
+                names += [(read, everything) for read in here.reads_later]
             if not here.perhaps:
                 break
     if chosen:
@@ -223,26 +240,31 @@ def forbidden_use(
 
     `known` says what names from outside the blocks mean, e.g. {"nn": "torch.nn"}.
     """
+    nodes = [(block, node) for block in blocks for node in ast.walk(ast.parse(block.source))]
     meaning = dict(known or {})
-    trees = [(block, ast.parse(block.source)) for block in blocks]
-    for _, tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    top = alias.name.partition(".")[0]
-                    meaning[alias.asname or top] = alias.name if alias.asname else top
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                meaning |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-    for block, tree in trees:
-        for node in ast.walk(tree):
-            for used in meanings(node, meaning):
-                if any(used == name or used.startswith(name + ".") for name in forbidden):
-                    line = f"line {block.line + getattr(node, 'lineno', 1) - 1}"
-                    return f"{used.lstrip('.')} ({f'{block.file}, {line}'.removeprefix(', ')})"
+    for _, node in nodes:
+        meaning |= imported(node)
+    for block, node in nodes:
+        for used in names_used(node, meaning):
+            if any(used == name or used.startswith(name + ".") for name in forbidden):
+                line = f"line {block.line + getattr(node, 'lineno', 1) - 1}"
+                place = f"{block.file}, {line}" if block.file else line
+                return f"{used.lstrip('.')} ({place})"
     return None
 
 
-def meanings(node: ast.AST, meaning: dict[str, str]) -> list[str]:
+def imported(node: ast.AST) -> dict[str, str]:
+    """The names that an import binds, and what they mean."""
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    if not isinstance(node, ast.Import):
+        return {}
+    whole = {alias.asname: alias.name for alias in node.names if alias.asname}
+    tops = {alias.name.partition(".")[0] for alias in node.names if not alias.asname}
+    return whole | {top: top for top in tops}
+
+
+def names_used(node: ast.AST, meaning: dict[str, str]) -> list[str]:
     """The dotted names that a node uses, with import aliases resolved; methods as ".name"."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
@@ -256,5 +278,7 @@ def meanings(node: ast.AST, meaning: dict[str, str]) -> list[str]:
     while isinstance(root, ast.Attribute):
         path.append(root.attr)
         root = root.value
-    dotted = [".".join([meaning[root.id], *reversed(path)])] if isinstance(root, ast.Name) and root.id in meaning else []
-    return [*dotted, "." + node.attr]
+    method = "." + node.attr
+    if isinstance(root, ast.Name) and root.id in meaning:
+        return [".".join([meaning[root.id], *reversed(path)]), method]
+    return [method]

@@ -1,4 +1,4 @@
-"""What is said about one exercise: status, points per part, and one sentence that helps; as text and as HTML."""
+"""What is said about one exercise: status, points, and one sentence that helps; as text and as HTML."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Verdict:
     def advice(self) -> str:
         """Where to read again: the equation of the first part that is not right."""
         wrong = (part for number, part in enumerate(self.exercise.parts) if number not in self.right)
-        first = next(wrong, None) if self.status in ("failed", "error") else None
+        first = next(wrong, None) if self.status == "failed" else None
         return f"Read again: equation {first.equation} in section {self.exercise.section}." if first else ""
 
     @property
     def rows(self) -> list[tuple[bool, str]]:
         """For each part whether it is right, and its name; empty where nothing was compared."""
-        if self.status not in ("passed", "failed", "error"):
+        if self.status not in ("passed", "failed"):
             return []
         return [(number in self.right, part.name) for number, part in enumerate(self.exercise.parts)]
 
@@ -66,7 +66,9 @@ class Verdict:
         return "\n".join(line for line in lines if line)
 
     def _repr_html_(self) -> str:
-        edge = EDGES.get(self.status, EDGE_OTHERWISE)  # decoration only: words say the same, in the page's own colours
+        edge = EDGES.get(
+            self.status, EDGE_OTHERWISE
+        )  # decoration only: words say the same, in the page's own colours
         rows = "".join(
             f'<li style="list-style: none"><span aria-hidden="true">{"✓" if right else "✗"}</span> '
             f"{escape(name)}: {'right' if right else 'not right'}</li>"
@@ -76,5 +78,5 @@ class Verdict:
         return (
             f'<div style="border-left: 0.3em solid {edge}; padding-left: 1em; margin: 0.5em 0">'
             f"<p><strong>{escape(self.exercise.function)}</strong>: {self.headline}</p>"
-            f'{f"<ul>{rows}</ul>" if rows else ""}{sentences}</div>'
+            f"{f'<ul>{rows}</ul>' if rows else ''}{sentences}</div>"
         )

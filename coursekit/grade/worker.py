@@ -1,8 +1,9 @@
 """The process that runs students' code: `python -m coursekit.grade.worker`. It knows no answer.
 
-It imports torch once and then forks, for every task that arrives on its input, one child that defines the function, calls it,
-and writes back what came out. The child is limited, timed and killed with all it started. The parent never runs a student's
-code, and it stays at one thread, because the forked child of a process with threads can hang.
+It imports torch once and then forks, for every task that arrives on its input, one child that defines the
+function, calls it, and writes back what came out. The child is limited, timed, and killed with all it
+started. The parent never runs a student's code, and it stays at one thread, because the forked child of a
+process with threads can hang.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def warm_up() -> None:
 class NoReferences(importlib.abc.MetaPathFinder):
     """Refuses `import coursekit`, where the answers are."""
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if name.partition(".")[0] == "coursekit":
             raise ImportError("coursekit cannot be imported where homework is graded", name=name)
         return None
@@ -80,21 +83,30 @@ def hide_references() -> None:
 
 
 def run(task: Task) -> tuple[list[str], bytes]:
-    """How a child ended ("done", "timeout" or "died"; details; what it printed), and the frame of outcomes it wrote."""
+    """How a child ended ("done", "timeout" or "died"; details; its output), and the outcomes it wrote."""
     from_child, to_parent = os.pipe()
     output, printed = os.pipe()
-    deadline = time.monotonic() + task.seconds
     child = os.fork()
     if child == 0:
         run_child(task, printed, to_parent)
     os.close(to_parent)
     os.close(printed)
-    reason, status = "", None
+    try:
+        reason, reply, text = listen(from_child, output, child, time.monotonic() + task.seconds)
+    finally:
+        os.close(from_child)
+        os.close(output)
+        how = end(child)
+    return [reason, how, text.decode("utf8", "replace")], reply
+
+
+def listen(from_child: int, output: int, child: int, deadline: float) -> tuple[str, bytes, bytes]:
+    """Read until a whole frame has come, the child is gone, or its time is over."""
     reply, text = bytearray(), bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(from_child, selectors.EVENT_READ, reply)
         selector.register(output, selectors.EVENT_READ, text)
-        while not reason:
+        while True:
             events = selector.select(TICK)
             for key, _ in events:
                 data = os.read(key.fd, 2**16)
@@ -103,36 +115,33 @@ def run(task: Task) -> tuple[list[str], bytes]:
                     key.data.extend(data[:room])
                 else:
                     selector.unregister(key.fd)
-            if complete(reply):
-                reason = "done"
-            elif len(reply) > MAX_FRAME or from_child not in selector.get_map():
-                reason = "died"
-            elif time.monotonic() > deadline:
-                reason = "timeout"
-            elif not events and (ended := os.waitpid(child, os.WNOHANG))[0]:
-                reason, status = "died", ended[1]  # though something it started still holds the pipe
-    os.close(from_child)
-    os.close(output)
-    kill(child)
-    if status is None:
-        _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-    return [reason, how, text.decode("utf8", "replace")], bytes(reply[FRAME_LENGTH.size :]) if reason == "done" else b""
+            begun = len(reply) >= FRAME_LENGTH.size
+            if begun and len(reply) >= FRAME_LENGTH.size + FRAME_LENGTH.unpack_from(reply)[0]:
+                return "done", bytes(reply[FRAME_LENGTH.size :]), bytes(text)
+            if len(reply) > MAX_FRAME or from_child not in selector.get_map():
+                return "died", b"", bytes(text)
+            if time.monotonic() > deadline:
+                return "timeout", b"", bytes(text)
+            if not events and is_gone(child):  # though something it started still holds the pipes
+                return "died", b"", bytes(text)
 
 
-def complete(reply: bytearray) -> bool:
-    """Whether a whole frame has arrived."""
-    return len(reply) >= FRAME_LENGTH.size and len(reply) >= FRAME_LENGTH.size + FRAME_LENGTH.unpack_from(reply)[0]
+def is_gone(child: int) -> bool:
+    """Whether a child has ended; it stays a zombie, so that its number means nothing else yet."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13; there, such a check runs into its time limit
+        return False
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def kill(child: int) -> None:
-    """End a child and the group of processes it leads; it leads none in its first moments."""
-    for end in (os.killpg, os.kill):
+def end(child: int) -> str:
+    """Kill a child and the group of processes it leads, and say how it ended."""
+    for kill in (os.killpg, os.kill):  # in its first moments it leads none
         try:
-            end(child, signal.SIGKILL)
-        except ProcessLookupError:
+            kill(child, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
             pass
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
 # The child's side
@@ -156,7 +165,7 @@ def run_child(task: Task, printed: int, to_parent: int) -> NoReturn:
 
 
 def outcomes_of(task: Task) -> list[Outcome]:
-    """One outcome per call; a single one, with an error, where the function cannot be defined or is a mere starter."""
+    """One outcome per call; a single one, with an error, where the function cannot be defined."""
     files = {block.file: block.file for block in task.blocks}
     try:
         function = define(task.blocks, task.function)

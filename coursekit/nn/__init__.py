@@ -1,1 +1,1 @@
-""""""
+"""Layers and models from their equations: tensors in, tensors out. Knows no file; `data` knows no model."""

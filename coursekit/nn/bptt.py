@@ -1,16 +1,18 @@
 """Whole sequences, with backpropagation through time written by hand.
 
-The equations are those of `coursekit.nn.cells`; here they run at the speed of the library's own layers, because
+The equations are those of `coursekit.nn.cells`; here they run about as fast as the library's own layers,
+because
 - the inputs of all steps meet their weights in one product, before the loop,
 - the forward loop keeps activations for the way back instead of building a graph,
-- the backward loop does only what must wait for the later step: how strongly a step's results answer to each of its
-  gates follows from the activations, so these slopes are computed for all steps at once and the loop scales them,
+- the backward loop does only what must wait for the later step. How strongly a step's results answer to
+  each of its gates is known from the activations alone, so these slopes are computed for all steps at once
+  and the loop merely scales them,
 - the gradient of a weight, a sum over steps, is one product over all of them.
 
-Letters: T time, N batch, D input features, H hidden units. Time comes first, so that a step is one block of memory;
-an axis of T + 1 holds the state before the first step, then the state after each. `delta` is always the gradient of
-the loss for what the activations receive. Asked for a gradient that can be differentiated again, the backward pass
-replays the plain loop under autograd.
+Letters: T time, N batch, D input features, H hidden units, G rows of a weight. Time comes first, so that a
+step is one block of memory; an axis of T + 1 holds the state before the first step, then the state after
+each. `delta` is the gradient of the loss for what the activations receive. Asked for gradients that can be
+differentiated again, the backward pass replays the plain loop under autograd.
 Source: Werbos (1990), Backpropagation through time: what it does and how to do it.
 """
 
@@ -29,21 +31,27 @@ tanh_backward = torch.ops.aten.tanh_backward
 
 def rnn_sequence(x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor) -> Tensor:
     """`rnn_step` with tanh along x (T, N, D) from the state h (N, H) -> states (T, N, H)."""
-    states: Tensor = _RNNSequence.apply(x, h, weight_ih, weight_hh, bias)
+    states: Tensor = _apply(_RNNSequence, x, h, weight_ih, weight_hh, bias)
     return states
 
 
-def lstm_sequence(x: Tensor, state: LSTMState, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor) -> LSTMState:
+def lstm_sequence(
+    x: Tensor, state: LSTMState, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor
+) -> LSTMState:
     """`lstm_step` along x (T, N, D) from a state (N, H) each -> states (T, N, H) each."""
-    return LSTMState(*_LSTMSequence.apply(x, *state, weight_ih, weight_hh, bias))
+    return LSTMState(*_apply(_LSTMSequence, x, *state, weight_ih, weight_hh, bias))
 
 
 def gru_sequence(
     x: Tensor, h: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor
 ) -> Tensor:
     """`gru_step`, reset after the product, along x (T, N, D) from the state h (N, H) -> states (T, N, H)."""
-    states: Tensor = _GRUSequence.apply(x, h, weight_ih, weight_hh, bias_ih, bias_hh)
+    states: Tensor = _apply(_GRUSequence, x, h, weight_ih, weight_hh, bias_ih, bias_hh)
     return states
+
+
+def _apply(function: type[torch.autograd.Function], *inputs: Tensor) -> Any:
+    return function.apply(*inputs)
 
 
 class _RNNSequence(torch.autograd.Function):
@@ -85,7 +93,9 @@ class _LSTMSequence(torch.autograd.Function):
         gates = _input_product(x, weight_ih, bias)  # (T, N, 4H), turned into gates in place
         h, c, tanh_c = (x.new_empty(len(x), *h_0.shape) for _ in range(3))  # (T, N, H) each
         h_prev, c_prev = h_0, c_0
-        for a, h_t, c_t, tanh_c_t in zip(gates.unbind(), h.unbind(), c.unbind(), tanh_c.unbind(), strict=True):
+        for a, h_t, c_t, tanh_c_t in zip(
+            gates.unbind(), h.unbind(), c.unbind(), tanh_c.unbind(), strict=True
+        ):
             i, f, g, o = a.addmm_(h_prev, weight_hh.T).chunk(4, dim=1)  # (N, H) each
             i.sigmoid_()
             f.sigmoid_()
@@ -95,11 +105,10 @@ class _LSTMSequence(torch.autograd.Function):
             torch.mul(o, torch.tanh(c_t, out=tanh_c_t), out=h_t)
             h_prev, c_prev = h_t, c_t
         ctx.save_for_backward(x, h_0, c_0, weight_ih, weight_hh, bias, h, c, gates, tanh_c)
-        ctx.set_materialize_grads(False)
         return h, c
 
     @staticmethod
-    def backward(ctx: Any, grad_h: Tensor | None, grad_c: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_h: Tensor, grad_c: Tensor) -> tuple[Tensor | None, ...]:
         *inputs, h, c, gates, tanh_c = ctx.saved_tensors
         if torch.is_grad_enabled():
             return _replay(_lstm_loop, inputs, [grad_h, grad_c])
@@ -114,10 +123,10 @@ class _LSTMSequence(torch.autograd.Function):
         sigmoid_backward.grad_input(tanh_c, o, grad_input=delta_o)
         slope_c = tanh_backward(o, tanh_c)  # (T, N, H), of h_t by c_t
 
-        grad_h = _states(torch.zeros_like(h_0), torch.zeros_like(h) if grad_h is None else grad_h)
-        grad_c = _states(torch.zeros_like(c_0), torch.zeros_like(c) if grad_c is None else grad_c)
-        grad_h_at, grad_c_at, slope_c_at, f_at = grad_h.unbind(), grad_c.unbind(), slope_c.unbind(), f.unbind()
-        delta_at, delta_o_at = delta.unbind(), delta_o.unbind()
+        grad_h = _states(torch.zeros_like(h_0), grad_h)  # (T + 1, N, H), completed from the end
+        grad_c = _states(torch.zeros_like(c_0), grad_c)  # (T + 1, N, H), likewise
+        grad_h_at, grad_c_at, slope_c_at = grad_h.unbind(), grad_c.unbind(), slope_c.unbind()
+        f_at, delta_at, delta_o_at = f.unbind(), delta.unbind(), delta_o.unbind()
         delta_ifg_at = delta.unflatten(2, (4, -1))[:, :, :3].unbind()  # (N, 3, H) each
         for t in reversed(range(len(x))):
             grad_c_at[t + 1].addcmul_(grad_h_at[t + 1], slope_c_at[t])
@@ -134,7 +143,13 @@ class _LSTMSequence(torch.autograd.Function):
 class _GRUSequence(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, h_0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor
+        ctx: Any,
+        x: Tensor,
+        h_0: Tensor,
+        weight_ih: Tensor,
+        weight_hh: Tensor,
+        bias_ih: Tensor,
+        bias_hh: Tensor,
     ) -> Tensor:
         gates = _input_product(x, weight_ih, bias_ih)  # (T, N, 3H), turned into gates in place
         h, remembered = (x.new_empty(len(x), *h_0.shape) for _ in range(2))  # (T, N, H) each
@@ -154,7 +169,7 @@ class _GRUSequence(torch.autograd.Function):
         *inputs, h, gates, remembered = ctx.saved_tensors
         if torch.is_grad_enabled():
             return _replay(_gru_loop, inputs, [grad_h])
-        x, h_0, weight_ih, weight_hh, *_ = inputs
+        x, h_0, weight_ih, weight_hh, _, _ = inputs
 
         r, z, n = gates.chunk(3, dim=2)  # (T, N, H) each
         h_prev = _states(h_0, h[:-1])  # (T, N, H)
@@ -179,12 +194,16 @@ class _GRUSequence(torch.autograd.Function):
 
 
 def _input_product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """What the inputs of all steps give the activations: (T, N, D), (G, D), (G,) -> (T, N, G), new memory."""
-    return torch.addmm(bias, x.flatten(0, 1), weight.T).unflatten(0, x.shape[:2])
+    """What the inputs give the activations of all steps: (T, N, D), (G, D), (G,) -> (T, N, G), new memory."""
+    product = x.new_empty(*x.shape[:2], len(weight))
+    torch.addmm(bias, x.flatten(0, 1), weight.T, out=product.flatten(0, 1))
+    return product
 
 
-def _input_gradients(ctx: Any, delta: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-    """Gradients of `_input_product` for its three arguments; none for an x that wants none, which saves a product."""
+def _input_gradients(
+    ctx: Any, delta: Tensor, x: Tensor, weight: Tensor
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Gradients of `_input_product` for its three arguments; None for an x that wants none."""
     return delta @ weight if ctx.needs_input_grad[0] else None, _weight_gradient(delta, x), delta.sum((0, 1))
 
 
@@ -218,14 +237,12 @@ def _gru_loop(
 
 
 def _replay(
-    loop: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tensor], grads: Sequence[Tensor | None]
+    loop: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Tensor], grads: Sequence[Tensor]
 ) -> tuple[Tensor | None, ...]:
     """Gradients of `loop` for its inputs, with a graph of their own."""
     with torch.enable_grad():
-        # Aliases keep apart the ways into the loop: one input may have been computed from another.
+        # Aliases keep the ways into the loop apart: one input may have been computed from another.
         aliases = [tensor.view_as(tensor) for tensor in inputs]
-        pairs = [(out, grad) for out, grad in zip(loop(*aliases), grads, strict=True) if grad is not None]
         wanted = [alias for alias in aliases if alias.requires_grad]
-        outputs, cotangents = zip(*pairs, strict=True)
-        found = iter(torch.autograd.grad(outputs, wanted, cotangents, create_graph=True))
+        found = iter(torch.autograd.grad(loop(*aliases), wanted, grads, create_graph=True))
     return tuple(next(found) if alias.requires_grad else None for alias in aliases)

@@ -1,8 +1,8 @@
 r"""One step of each recurrent cell: the equations, as functions without memory of their own.
 
-Letters: N batch, D input features, H hidden units. Products with weights are matrix products; $\odot$ and `*` act
-element by element. The blocks of a weight stand in PyTorch's order: i, f, g, o for the LSTM and r, z, n for the GRU.
-Layers that carry these steps along a sequence are in `coursekit.nn.recurrent`.
+Letters: N batch, D input features, H hidden units. Products with weights are matrix products; $\odot$ and
+`*` act element by element. The blocks of a weight stand in PyTorch's order: i, f, g, o for the LSTM and r,
+z, n for the GRU. The layers that carry these steps along a sequence are in `coursekit.nn.recurrent`.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class LSTMGates(NamedTuple):
 
 
 class Peephole(NamedTuple):
-    """Weights through which three gates see their own memory cell; (H,) each, because no cell sees another's."""
+    """Weights through which three gates see the memory: (H,) each, since a gate sees only its own cell."""
 
     i: Tensor
     f: Tensor
@@ -42,7 +42,7 @@ class Peephole(NamedTuple):
 
 
 class LSTMGradients(NamedTuple):
-    """Gradients of a loss for everything that one LSTM step reads, each in the shape of what it belongs to."""
+    """Gradients of a loss for all that one LSTM step reads, each in the shape of its namesake."""
 
     x: Tensor
     h: Tensor
@@ -52,7 +52,6 @@ class LSTMGradients(NamedTuple):
     bias: Tensor
 
 
-State = Tensor | LSTMState
 S = TypeVar("S")
 
 
@@ -143,8 +142,9 @@ def lstm_step_backward(
 
     $$\delta c_t = \tfrac{\partial L}{\partial c_t} + \delta h_t \odot o_t \odot (1 - \tanh^2 c_t), \qquad
       \delta c_{t-1} = f_t \odot \delta c_t$$
-    where $\partial L / \partial c_t$ is `grad_c`, what later steps send back along the memory. Every gate passes
-    $\delta c_t$ (the output gate $\delta h_t$) on, times what it multiplies and the slope of its activation.
+    where $\partial L / \partial c_t$ is `grad_c`, what later steps send back along the memory. Each gate's
+    layer receives $\delta c_t$ (the output gate's $\delta h_t$) times what the gate multiplies times the
+    gate's slope.
     Shapes: grad_h and grad_c (N, H), the rest as in `lstm_step`.
     """
     i, f, g, o = gates = lstm_gates(x, state, weight_ih, weight_hh, bias)
@@ -179,7 +179,7 @@ def gru_step(
 
     $$r_t, z_t = \sigma(W_\bullet x_t + b_\bullet + U_\bullet h_{t-1} + b'_\bullet), \qquad
       h_t = z_t \odot h_{t-1} + (1 - z_t) \odot n_t$$
-    The reset gate acts after the product, as in PyTorch, or before it, as in the first paper; two different models:
+    The reset gate acts after the product, as in PyTorch, or before it, as in the first paper: two models,
     $$n_t = \tanh(W_n x_t + b_n + r_t \odot (U_n h_{t-1} + b'_n)) \quad\text{or}\quad
       n_t = \tanh(W_n x_t + b_n + U_n (r_t \odot h_{t-1}) + b'_n)$$
     Before the product the two biases are only ever added, so `bias_hh` may be None there.
@@ -195,7 +195,9 @@ def gru_step(
         n = (a[..., 2 * size :] + r * from_state[..., 2 * size :]).tanh()  # (N, H)
     else:
         a = a if bias_hh is None else a + bias_hh
-        r, z = (a[..., : 2 * size] + F.linear(h, weight_hh[: 2 * size])).sigmoid().chunk(2, dim=-1)  # (N, H) each
+        r, z = (
+            (a[..., : 2 * size] + F.linear(h, weight_hh[: 2 * size])).sigmoid().chunk(2, dim=-1)
+        )  # (N, H) each
         n = (a[..., 2 * size :] + F.linear(r * h, weight_hh[2 * size :])).tanh()  # (N, H)
     return z * h + (1 - z) * n
 

@@ -22,10 +22,10 @@ def asset(name: str) -> str:
 class BrowserFigure:
     """A still picture that an ES module brings to life.
 
-    A subclass names its files in `assets/` (NAME.js and NAME.css), says in `alt` what it shows and draws it in
-    `still()`, both from `state`, a dictionary of JSON values. The module has anywidget's form,
+    A subclass gives the `name` of its files in `assets/` (name.js and name.css), says in `alt` what it shows
+    and draws it in `still()`, both from `state`, a dictionary of JSON values. The module is an anywidget's,
     `export default {render}`: `render({model, el})` finds the picture in `model.get("still")`, gives `el` the
-    classes `ck-figure NAME`, and reads and writes the state.
+    classes `ck-figure` and `name`, and reads and writes the state.
 
     - A live notebook (JupyterLab, Colab) shows `widget()`: the browser's state and Python's stay in step.
     - Every other page shows `to_html()`: the picture, and a script in whose hands it starts to move. Nothing

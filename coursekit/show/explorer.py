@@ -8,7 +8,7 @@ from string import Template
 
 from .browser import BrowserFigure, asset
 
-LIMITS = {"forget": 8.0, "input": 8.0, "candidate": 3.0, "output": 8.0, "memory": 3.0}  # the sliders' ends
+LIMITS = {"forget": 10.0, "input": 10.0, "candidate": 3.0, "output": 10.0, "memory": 3.0}  # the sliders' ends
 
 
 class GateExplorer(BrowserFigure):
@@ -18,7 +18,7 @@ class GateExplorer(BrowserFigure):
 
     Args:
         forget, input, candidate, output: $a_f$, $a_i$, $a_g$ and $a_o$, what the four layers compute before
-            their activation, $a = W[h_{t-1}, x_t] + b$; between -8 and 8, the candidate's between -3 and 3.
+            their activation, $a = W[h_{t-1}, x_t] + b$; between -10 and 10, the candidate's between -3 and 3.
         memory: $c_{t-1}$, between -3 and 3.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -85,9 +85,9 @@ def picture(
 
 
 def to_array(values: Values) -> Array:
-    """Numbers in double precision, whatever holds them: a tensor with a gradient, on a GPU, or a list of them."""
+    """Numbers in double precision, whatever holds them: tensors with gradients or on a GPU, lists of them."""
     if hasattr(values, "detach"):  # a tensor, without importing torch to ask
         values = values.detach().cpu().double().numpy()
-    elif isinstance(values, Sequence):
+    elif isinstance(values, (list, tuple)):
         values = [to_array(value) for value in values]
     return np.asarray(values, dtype=np.float64)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 sys.path.insert(0, str(ROOT / "tools"))
 
 import build_book  # noqa: E402
-import course.equations  # noqa: E402
+import course.tests_index  # noqa: E402
 import course.topics  # noqa: E402
 import execute  # noqa: E402
 
@@ -22,7 +24,8 @@ pytestmark = pytest.mark.filterwarnings("default")  # Sphinx's own
 CONF = """
 extensions = ["myst_parser", "course"]
 myst_enable_extensions = ["dollarmath"]
-html_theme_options = {"repository_url": "https://example.org/course"}
+html_theme = "sphinx_book_theme"
+html_theme_options = {"repository_url": "https://github.com/example/course"}
 suppress_warnings = ["toc.not_included"]
 """
 TOPIC = "RNN-35"
@@ -33,10 +36,9 @@ def warnings_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Build a one-page book and return what Sphinx would stop at, less what is missing for every small book."""
     claimed = tmp_path / "topics.yml"
     monkeypatch.setattr(course.topics, "CLAIMED", claimed)
-    tests = tmp_path / "equations"
-    tests.mkdir()
-    (tests / "test_small.py").write_text("def test_eq_known():\n    pass\n")
-    monkeypatch.setattr(course.equations, "EQUATIONS", tests)
+    tests = tmp_path / "tests"
+    (tests / "book" / "equations").mkdir(parents=True)
+    (tests / "book" / "equations" / "test_small.py").write_text("def test_eq_known():\n    pass\n")
     monkeypatch.setattr(course.tests_index, "TESTS", tests)
     (tests / "test_topic.py").write_text(f"import pytest\n@pytest.mark.topic('{TOPIC}')\ndef test_topic(): pass\n")
 
@@ -46,7 +48,7 @@ def warnings_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (tmp_path / "index.md").write_text("# Title\n\n$$\na = b\n$$ (eq-known)\n\n" + page)
         log = tmp_path / "warnings.txt"
         out = tmp_path / "out"
-        with log.open("w") as stream:
+        with log.open("w") as stream, docutils_namespace():
             app = Sphinx(tmp_path, tmp_path, out, out / "trees", "html", status=None, warning=stream, freshenv=True)
             app.build(force_all=True)
         return log.read_text()
@@ -78,22 +80,47 @@ def test_a_definition_needs_no_test(warnings_of) -> None:
     assert warnings_of("$$\nN = \\text{batch}\n$$ (def-letters)\n") == ""
 
 
-def test_a_failing_notebook_is_named_and_its_error_shown(tmp_path: Path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(execute, "CACHE", tmp_path / "cache")
+HEAD = "---\njupytext:\n  text_representation:\n    format_name: myst\nkernelspec:\n  name: python3\n---\n\n"
+EXECUTE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import execute
+execute.ROOT = Path.cwd()
+execute.CACHE = execute.ROOT / "cache"
+execute.fingerprint = lambda: sys.argv[2]
+failures = execute.execute([execute.ROOT / name for name in sys.argv[3:]], workers=2)
+print("failures:", [failure.path.name for failure in failures])
+"""
+
+
+def run_notebooks(folder: Path, fingerprint: str, *names: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, because the Jupyter client leaves open sockets behind."""
+    command = [sys.executable, "-c", EXECUTE, str(ROOT / "tools"), fingerprint, *names]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+
+
+def test_a_failing_notebook_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "good.md").write_text(HEAD + "```{code-cell} ipython3\n1 + 1\n```\n")
+    (tmp_path / "bad.md").write_text(HEAD + "```{code-cell} ipython3\nraise ValueError('no such gate')\n```\n")
+    first = run_notebooks(tmp_path, "package 1", "good.md", "bad.md")
+    assert "failures: ['bad.md']" in first.stdout
+    assert "FAILED bad.md" in first.stderr and "no such gate" in first.stderr
+    assert "0 to run, 1 unchanged" in run_notebooks(tmp_path, "package 1", "good.md").stdout
+    assert "1 to run, 0 unchanged" in run_notebooks(tmp_path, "package 2", "good.md").stdout
+
+
+def test_the_fingerprint_follows_the_package_and_the_pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execute, "ROOT", tmp_path)
-    monkeypatch.setattr(execute, "fingerprint", lambda: "same")
-    head = "---\njupytext:\n  text_representation:\n    format_name: myst\nkernelspec:\n  name: python3\n---\n\n"
-    good, bad = tmp_path / "good.md", tmp_path / "bad.md"
-    good.write_text(head + "```{code-cell} ipython3\n1 + 1\n```\n")
-    bad.write_text(head + "```{code-cell} ipython3\nraise ValueError('no such gate')\n```\n")
-    failures = execute.execute([good, bad], workers=2)
-    assert [failure.path for failure in failures] == [bad] and "no such gate" in failures[0].message
-    assert "FAILED bad.md" in capsys.readouterr().err
-    assert execute.execute([good], workers=1) == []
-    assert "0 to run, 1 unchanged" in capsys.readouterr().out  # the good one was kept, although the other failed
-    monkeypatch.setattr(execute, "fingerprint", lambda: "the package has changed")
-    execute.execute([good], workers=1)
-    assert "1 to run, 0 unchanged" in capsys.readouterr().out
+    (tmp_path / "coursekit").mkdir()
+    (tmp_path / "coursekit" / "gates.py").write_text("a = 1")
+    (tmp_path / "requirements.txt").write_text("torch==2.13.0")
+    seen = {execute.fingerprint()}
+    (tmp_path / "coursekit" / "gates.py").write_text("a = 2")
+    seen.add(execute.fingerprint())
+    (tmp_path / "requirements.txt").write_text("torch==2.13.1")
+    seen.add(execute.fingerprint())
+    assert len(seen) == 3 and execute.fingerprint() in seen
 
 
 def test_a_table_of_contents_with_a_missing_page_is_one_sentence(tmp_path: Path, monkeypatch) -> None:

@@ -12,11 +12,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
-from course.tests_index import EQUATIONS, all_tests, equation_test_name, tests_in  # noqa: E402
+from course import tests_index  # noqa: E402
+from course.tests_index import EQUATIONS, all_tests, equation_test_name  # noqa: E402
 
 PAGES = [page for folder in ("book", "solutions") for page in sorted((ROOT / folder).rglob("*.md"))]
-FENCE = re.compile(r"^```\{code-cell\}.*?^```$|^~~~.*?^~~~$|^```(?!\{).*?^```$", re.S | re.M)
-DISPLAY = re.compile(r"^\$\$\n.*?^\$\$(?P<label>.*)$", re.S | re.M)
+FENCE = re.compile(r"^```\{code-cell\}.*?^```$|^```[a-z]+$.*?^```$", re.S | re.M)
+DISPLAY = re.compile(r"^\$\$\n.*?^\$\$(?P<label>[^\n]*)$", re.S | re.M)
 LABEL = re.compile(r"^ \((?:eq|def)-[a-z0-9-]+\)$")
 TOPICS = re.compile(r"^```\{topics\} (.+)$", re.M)
 
@@ -64,8 +65,8 @@ def test_every_equation_has_its_test_and_every_equation_test_its_equation() -> N
     assert equations == tests
 
 
-def test_the_index_reads_names_sources_and_topics(tmp_path: Path) -> None:
-    file = Path(EQUATIONS / "test_lstm.py")
-    found = {test.name: test for test in tests_in(file)}
+def test_the_index_reads_names_sources_and_topics() -> None:
+    file = tests_index.TESTS / EQUATIONS / "test_lstm.py"
+    found = {test.name: test for test in tests_index.tests_in(file)}
     assert found["test_eq_lstm_cell"].topics == ("RNN-35",)
     assert found["test_eq_lstm_cell"].source.startswith('@pytest.mark.topic("RNN-35")\ndef test_eq_lstm_cell')

@@ -4,70 +4,35 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route
+from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "book"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "book")]
+from conftest import Visit  # noqa: E402
 from site_pages import SITE, pages  # noqa: E402
 
 AXE = ROOT / "tools" / "web" / "node_modules" / "axe-core" / "axe.min.js"
-NAMES = sorted(
-    str(path.relative_to(SITE)) for path in (pages() if SITE.exists() else []) if path.name not in ("genindex.html",)
-)
+NAMES = sorted(str(path.relative_to(SITE)) for path in pages())
 SHOTS = ROOT / "_build" / "screenshots"
 
 pytestmark = pytest.mark.browser
 
 
-@dataclass
-class Visit:
-    """An open page, and what it did that it should not have done."""
-
-    page: Page
-    outside: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-
 @pytest.fixture
-def visit(chromium: Browser) -> Iterator:
-    """Open a page of the site from its files; every request that is not for a file is refused and noted."""
-    contexts = []
+def site_page(visit: Callable[..., Visit]) -> Callable[..., Page]:
+    """Open a page of the site from its files and wait until its mathematics is set; `visit` refuses the network."""
 
-    def open_page(name: str, *, dark: bool = False, width: int = 1280, height: int = 900) -> Visit:
-        context = chromium.new_context(
-            color_scheme="dark" if dark else "light", viewport={"width": width, "height": height}
-        )
-        contexts.append(context)
-        found = Visit(context.new_page())
+    def open_page(name: str, *, dark: bool = False, width: int = 1200) -> Page:
+        page = visit((SITE / name).as_uri(), dark=dark, width=width).page
+        page.wait_for_load_state("load")
+        page.evaluate("() => window.MathJax?.startup?.promise")
+        return page
 
-        def answer(route: Route) -> None:
-            address = route.request.url
-            if address.startswith(("file:", "data:", "blob:")):
-                route.continue_()
-            else:
-                found.outside.append(address)
-                route.abort()
-
-        def listen(message: ConsoleMessage) -> None:
-            if message.type == "error":
-                found.errors.append(message.text)
-
-        found.page.route("**/*", answer)
-        found.page.on("console", listen)
-        found.page.on("pageerror", lambda error: found.errors.append(str(error)))
-        found.page.goto((SITE / name).as_uri(), wait_until="load")
-        found.page.wait_for_function("!window.MathJax || !MathJax.startup || !MathJax.startup.promise || "
-                                     "MathJax.startup.promise.then(() => true)")
-        return found
-
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_page
 
 
 def test_there_are_pages_to_open() -> None:
@@ -75,10 +40,8 @@ def test_there_are_pages_to_open() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_is_quiet_and_its_mathematics_is_set(visit, name: str) -> None:
-    found = visit(name)
-    assert found.outside == [] and found.errors == []
-    raw, broken = found.page.evaluate(
+def test_page_is_quiet_and_its_mathematics_is_set(site_page, name: str) -> None:
+    raw, broken = site_page(name).evaluate(
         """() => [
             [...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container')).map(e => e.textContent.slice(0, 60)),
             [...document.querySelectorAll('mjx-merror')].map(e => e.textContent.slice(0, 60)),
@@ -88,19 +51,17 @@ def test_page_is_quiet_and_its_mathematics_is_set(visit, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_fits_a_phone(visit, name: str) -> None:
-    found = visit(name, width=375, height=700)
-    wider = found.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wider <= 0
-    assert found.errors == []
+def test_page_fits_a_phone(site_page, name: str) -> None:
+    page = site_page(name, width=375)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", NAMES)
-def test_page_has_no_serious_accessibility_fault(visit, name: str, dark: bool) -> None:
-    found = visit(name, dark=dark)
-    found.page.add_script_tag(path=str(AXE))
-    faults = found.page.evaluate(
+def test_page_has_no_serious_accessibility_fault(site_page, name: str, dark: bool) -> None:
+    page = site_page(name, dark=dark)
+    page.add_script_tag(path=str(AXE))
+    faults = page.evaluate(
         """async () => {
             const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
             const result = await axe.run(document, { runOnly: { type: 'tag', values: tags } });
@@ -113,12 +74,12 @@ def test_page_has_no_serious_accessibility_fault(visit, name: str, dark: bool) -
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("look", ["light", "dark", "phone"])
-def test_page_can_be_looked_at(visit, name: str, look: str) -> None:
+def test_page_can_be_looked_at(site_page, name: str, look: str) -> None:
     """Write a screenshot to _build/screenshots when asked to: COURSE_SCREENSHOTS=1 make test."""
-    found = visit(name, dark=look == "dark", **({"width": 375, "height": 812} if look == "phone" else {}))
-    background = found.page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--pst-color-background')")
+    page = site_page(name, dark=look == "dark", width=375 if look == "phone" else 1200)
+    background = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--pst-color-background')")
     assert (background.strip() in {"#14181e", "#121212", "#000"}) == (look == "dark")
     if os.environ.get("COURSE_SCREENSHOTS"):
         target = SHOTS / look / name.replace("/", "-").replace(".html", ".png")
         target.parent.mkdir(parents=True, exist_ok=True)
-        found.page.screenshot(path=str(target), full_page=True)
+        page.screenshot(path=str(target), full_page=True)

@@ -14,6 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from . import tests_index
 from .tests_index import EQUATIONS, all_tests, equation_test_name
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class EquationTests(SphinxDirective):
         self.env.course_equation_page = self.env.docname
         result: list[nodes.Node] = []
         for test in all_tests(EQUATIONS):
-            self.env.note_dependency(str(EQUATIONS / test.file.rsplit("/", 1)[1]))
+            self.env.note_dependency(str(tests_index.TESTS.parent / test.file))
             if not test.name.startswith("test_eq_"):
                 continue
             label = test.name.removeprefix("test_").replace("_", "-")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[3] / "tests"
-EQUATIONS = TESTS / "book" / "equations"
+EQUATIONS = "book/equations"  # the folder, below TESTS, of the tests that bear an equation's label
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,9 @@ def tests_in(path: Path) -> Iterator[Test]:
             yield Test(node.name, file, source, (*shared, *_topics(node.decorator_list)))
 
 
-def all_tests(folder: Path = TESTS) -> list[Test]:
-    return [test for path in sorted(folder.rglob("test_*.py")) for test in tests_in(path)]
+def all_tests(folder: str = "") -> list[Test]:
+    """The tests in a folder below `TESTS`, by default all of them."""
+    return [test for path in sorted((TESTS / folder).rglob("test_*.py")) for test in tests_in(path)]
 
 
 def equation_test_name(label: str) -> str:

@@ -79,7 +79,9 @@ def lstm_gates(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b
     return i, f, g, o
 
 
-def lstm_cell(x: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> State:
+def lstm_cell(
+    x: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
+) -> State:
     h, c = package.lstm_step(x, package.LSTMState(h, c), w_ih, w_hh, b_ih + b_hh)
     return h, c
 
@@ -94,7 +96,13 @@ LIBRARY_LSTM = (
     "torch._VF",
     "torch.ops",
 )
-AUTOGRAD = ("torch.autograd.grad", "torch.autograd.backward", "torch.autograd.functional", "torch.func", ".backward")
+AUTOGRAD = (
+    "torch.autograd.grad",
+    "torch.autograd.backward",
+    "torch.autograd.functional",
+    "torch.func",
+    ".backward",
+)
 
 EXERCISES = (
     Exercise(

@@ -1,4 +1,4 @@
-"""Wrong LSTMs that people really write. Each is wrong on purpose and carries the id and the sentence of its mistake.
+"""Wrong LSTMs that people really write: each on purpose, with the id and the sentence of its mistake.
 
 Three tables, each built on the one before: wrong gates give wrong cells, wrong cells give wrong gradients.
 """
@@ -16,7 +16,9 @@ from coursekit.grade.exercise import Mistake
 NO_SIGMOID = "A gate must lie between 0 and 1: apply the sigmoid to f, i and o."
 ROUNDED = "Do not round the gate: a step has zero gradient, and the LSTM needs fractions."
 OUTPUT_READS_CELL = "The output gate reads the input x_t and h_{t-1}, not the cell state."
-NO_CANDIDATE = "What enters the cell is i_t times the candidate tanh(W x_t + U h_{t-1} + b), not i_t times W h_{t-1}."
+NO_CANDIDATE = (
+    "What enters the cell is i_t times the candidate tanh(W x_t + U h_{t-1} + b), not i_t times W h_{t-1}."
+)
 IGNORES_CELL = "Your h_t does not depend on c_t: the output is o_t times tanh(c_t)."
 SIGMOID_OF_CELL = "Use tanh, not the sigmoid, on the cell: h must be able to be negative."
 CANDIDATE_READS_CELL = "The candidate reads h_{t-1}, not f_t c_{t-1}."
@@ -25,7 +27,8 @@ INDICES_SWAPPED = (
 )
 SHARED_WEIGHTS = "Every gate needs its own weights; with one matrix i, f and o are always equal."
 DELTA_C = (
-    "Going back from t+1 to t multiplies by the forget gate of step t+1, and adds the error that comes through h_t."
+    "Going back from t+1 to t multiplies by the forget gate of step t+1, "
+    "and adds the error that comes through h_t."
 )
 NOT_SQUASHED = "Squash the cell with tanh before the output gate."
 GATE_ORDER = "PyTorch's order is i, f, g, o (Keras: the same; TensorFlow 1: i, j, f, o)."
@@ -264,14 +267,16 @@ def through_old_output(s: Step) -> Tensor:
     return s.grad_h * s.o * (1 - s.old_c.tanh() ** 2)
 
 
-def gradient_of(cell: Callable[..., State]) -> Callable[..., Gradients]:
+def gradient_of(cell: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Gradients]:
     """The function (grad_h, grad_c, *inputs) -> gradients of the inputs, by autograd through `cell`."""
 
     def backward(grad_h: Tensor, grad_c: Tensor, *inputs: Tensor) -> Gradients:
         with torch.enable_grad():
             leaves = [tensor.detach().requires_grad_() for tensor in inputs]
             outputs = cell(*leaves)
-            return torch.autograd.grad(outputs, leaves, (grad_h, grad_c), allow_unused=True, materialize_grads=True)
+            return torch.autograd.grad(
+                outputs, leaves, (grad_h, grad_c), allow_unused=True, materialize_grads=True
+            )
 
     return backward
 
@@ -309,5 +314,9 @@ WRONG_GRADIENTS = (
     Mistake("ERR-46", DELTA_C, by_hand(lambda s: through_output(s) + s.grad_c, lambda s, delta: delta)),
     Mistake("ERR-46", DELTA_C, by_hand(lambda s: s.grad_c)),
     Mistake("MIS-36", OLD_CELL, by_hand(lambda s: through_old_output(s) + s.grad_c)),
-    Mistake("MIS-36", OLD_CELL, by_hand(lambda s: through_old_output(s) + s.grad_c, shown=lambda s: s.old_c.tanh())),
+    Mistake(
+        "MIS-36",
+        OLD_CELL,
+        by_hand(lambda s: through_old_output(s) + s.grad_c, shown=lambda s: s.old_c.tanh()),
+    ),
 )

@@ -12,18 +12,22 @@ export function step({ forget, input, candidate, output, memory }) {
 }
 
 const SLIDERS = [
-  { name: "forget", part: "f", label: "forget gate <i>a<sub>f</sub></i>", limit: 8, by: 0.1, digits: 2 },
-  { name: "input", part: "i", label: "input gate <i>a<sub>i</sub></i>", limit: 8, by: 0.1, digits: 2 },
+  { name: "forget", part: "f", label: "forget gate <i>a<sub>f</sub></i>", limit: 10, by: 0.1, digits: 2 },
+  { name: "input", part: "i", label: "input gate <i>a<sub>i</sub></i>", limit: 10, by: 0.1, digits: 2 },
   { name: "candidate", part: "g", label: "candidate <i>a<sub>g</sub></i>", limit: 3, by: 0.05, digits: 2 },
-  { name: "output", part: "o", label: "output gate <i>a<sub>o</sub></i>", limit: 8, by: 0.1, digits: 2 },
+  { name: "output", part: "o", label: "output gate <i>a<sub>o</sub></i>", limit: 10, by: 0.1, digits: 2 },
   { name: "memory", part: "c", label: "old memory <i>c<sub>t−1</sub></i>", limit: 3, by: 0.05, digits: 3 },
 ];
 
 const PRESETS = {
-  Copy: { set: { forget: 8, input: -8, output: 8 }, says: "Forget gate open, input gate shut: the memory stays." },
-  Erase: { set: { forget: -8, input: -8, output: 8 }, says: "Forget and input gate shut: the memory becomes 0." },
-  Write: { set: { forget: -8, input: 8, output: 8 }, says: "Forget gate shut, input gate open: the candidate replaces the memory." },
-  Hide: { set: { forget: 8, input: -8, output: -8 }, says: "Output gate shut: the memory stays and h is 0." },
+  Copy: { set: { forget: 10, input: -10, output: 10 },
+    says: "Forget gate open, input gate shut: the memory stays." },
+  Erase: { set: { forget: -10, input: -10, output: 10 },
+    says: "Forget gate and input gate shut: the memory becomes 0." },
+  Write: { set: { forget: -10, input: 10, output: 10 },
+    says: "Forget gate shut, input gate open: the candidate replaces the memory." },
+  Hide: { set: { forget: 10, input: -10, output: -10 },
+    says: "Output gate shut: the memory stays, and h is 0." },
 };
 
 /** A number as people write it: a real minus sign, and never "-0.000". */
@@ -68,12 +72,14 @@ function strip(history, next) {
   const y = v => (top + (height - top - bottom) * (1 - v / peak) / 2).toFixed(1);
 
   const rows = history.map(([c, h], t) => ({ t, c, h })).slice(first);
-  const path = (name, points) => `<polyline class="${name}" points="${points.map(([t, v]) => x(t) + "," + y(v)).join(" ")}"/>`;
+  const at = ([t, value]) => `${x(t)},${y(value)}`;
+  const path = (name, points) => `<polyline class="${name}" points="${points.map(at).join(" ")}"/>`;
   const outputs = rows.filter(row => row.h !== null);
   return [
-    ...[peak, 0, -peak].map(v => `<line class="rule" x1="${left}" x2="${width - right}" y1="${y(v)}" y2="${y(v)}"/>`
+    ...[peak, 0, -peak].map(v => `<path class="rule" d="M${left} ${y(v)} H${width - right}"/>`
       + `<text class="end" x="${left - 8}" y="${y(v)}" dy="4">${number(v, 0)}</text>`),
-    ...[0, 5, 10, 15, 20].map(t => `<text x="${x(first + t)}" y="${height - 6}">${t ? "" : "step "}${first + t}</text>`),
+    ...[0, 5, 10, 15, 20].map(t =>
+      `<text x="${x(first + t)}" y="${height - 6}">${t ? "" : "step "}${first + t}</text>`),
     path("h", outputs.map(({ t, h }) => [t, h])),
     path("c", rows.map(({ t, c }) => [t, c])),
     path("next", [[last, history[last][0]], [last + 1, next.c]]),
@@ -90,17 +96,21 @@ const FRAME = id => `
   <div class="controls">
     ${SLIDERS.map(({ name, label, limit, by }) => `<div class="slider">
       <label for="${id}-${name}">${label}</label> <span class="number"></span>
-      <input type="range" id="${id}-${name}" name="${name}" min="${-limit}" max="${limit}" step="${by}" aria-describedby="${id}">
+      <input type="range" id="${id}-${name}" name="${name}" aria-describedby="${id}"
+        min="${-limit}" max="${limit}" step="${by}">
     </div>`).join("")}
     <div class="buttons">
       ${Object.keys(PRESETS).map(name => `<button type="button" data-preset="${name}">${name}</button>`).join("")}
-      <button type="button" class="main step">Step</button> <button type="button" class="reset">Reset</button>
+      <button type="button" class="main step">Step</button>
+      <button type="button" class="reset">Reset</button>
     </div>
   </div>
   <output aria-live="polite"></output>
   <div class="history">
     <svg class="strip" viewBox="0 0 ${CHART.width} ${CHART.height}" role="img"></svg>
-    <p class="key"><span class="c">memory c</span> <span class="h">output h</span> <span class="next">after one more step</span></p>
+    <p class="key">
+      <span class="c">memory c</span> <span class="h">output h</span> <span>after one more step</span>
+    </p>
   </div>`;
 
 function render({ model, el }) {
@@ -137,10 +147,13 @@ function render({ model, el }) {
       part.classList.toggle("lit", part.dataset.part === pointed);
     }
     const { name, means, equation } = PARTS[pointed ?? "c"];
-    find(".equation").innerHTML = `<b>${name}</b>: ${means}<br>${equation(values).replace(/(\w)<sub>/g, "<i>$1</i><sub>")}`;
-    find("output").textContent = `${note} The next memory is c = ${number(values.c)}, the output h = ${number(values.h)}.`.trim();
+    const set = equation(values).replace(/(\w)<sub>/g, "<i>$1</i><sub>");
+    find(".equation").innerHTML = `<b>${name}</b>: ${means}<br>${set}`;
+    const result = `The next memory is c = ${number(values.c)}, the output h = ${number(values.h)}.`;
+    find("output").textContent = `${note} ${result}`.trim();
+    const memories = history.map(([c]) => number(c)).join(", ");
     find(".strip").innerHTML = strip(history, values);
-    find(".strip").setAttribute("aria-label", `Memory after each step: ${history.map(([c]) => number(c)).join(", ")}`);
+    find(".strip").setAttribute("aria-label", `Memory after each step: ${memories}`);
   }
 
   cell.setAttribute("role", "group");
@@ -170,7 +183,7 @@ function render({ model, el }) {
   }
   find(".step").addEventListener("click", () => {
     const { c, h } = step(inputs()), history = [...model.get("history"), [c, h]];
-    change({ memory: c, history }, `Step ${history.length - 1} done.`);
+    change({ memory: c, history }, `Step ${history.length - 1}: the new memory is now the old one.`);
   });
   find(".reset").addEventListener("click", () => change({ ...begin, ...start(begin.memory) }, "Back at the start."));
 

@@ -387,3 +387,21 @@ def test_the_bias_ln_n_keeps_one_over_e_of_a_memory_for_n_steps() -> None:
         f = torch.sigmoid(torch.tensor(math.log(n), dtype=torch.float64)).item()
         assert f == pytest.approx(n / (n + 1), rel=1e-12)
         assert f**n == pytest.approx(1 / math.e, rel=0.06)
+
+
+@pytest.mark.topic("RNN-46")
+def test_an_lstm_forgets_with_a_half_open_gate_and_explodes_with_large_recurrent_weights() -> None:
+    """Along the cell 0.5 per step is left at bias 0; through h, large recurrent weights let the error grow."""
+
+    def error_left(forget_bias: float, recurrent_scale: float, read: str) -> float:
+        torch.manual_seed(0)
+        layer = LSTM(4, 32, forget_bias=forget_bias).double()
+        with torch.no_grad():
+            layer.weight_hh.normal_(0, recurrent_scale / math.sqrt(32))
+        start = LSTMState(*torch.zeros(2, 1, 32, dtype=torch.float64).requires_grad_().unbind())
+        state = layer(torch.randn(1, 100, 4, dtype=torch.float64), start)[1]
+        return torch.autograd.grad(getattr(state, read).sum(), getattr(start, read))[0].norm().item()
+
+    assert error_left(0.0, 0.1, "c") < 1e-20  # 0.5^100 is 8e-31
+    assert error_left(5.0, 0.1, "c") > 1e-1
+    assert error_left(1.0, 40.0, "h") > 1e10

@@ -1,0 +1,34 @@
+"""One worker process for all tests that need one, and answers to the homework to build submissions from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from coursekit.grade.process import Worker
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE_CELL = re.compile(r"^```\{code-cell\} ipython3\n(?::tags: .*\n\n)?(.*?)^```$", re.S | re.M)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """The tensors here are tiny; more threads only wait for each other."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def worker() -> Iterator[Worker]:
+    with Worker() as worker:
+        yield worker
+
+
+@pytest.fixture(scope="session")
+def reference_code() -> str:
+    """The code of solutions/recurrent.md without its calls of `check`, as a student's script."""
+    cells = CODE_CELL.findall((ROOT / "solutions" / "recurrent.md").read_text("utf8"))
+    return "\n\n".join(cell for cell in cells if not cell.startswith("check("))
