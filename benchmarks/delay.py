@@ -64,9 +64,11 @@ def main() -> None:
     started = time.monotonic()
     results = {}
     for name, make in CELLS.items():
-        results[name] = [[recall(make, gap, seed) for gap in GAPS] for seed in range(SEEDS)]  # (seeds, gaps)
+        # (seeds, gaps)
+        results[name] = [[recall(make, gap, seed) for gap in GAPS] for seed in range(SEEDS)]
         mean = torch.tensor(results[name]).mean(0)
-        print(f"{name:28s}", " ".join(f"{gap}: {value:.2f}" for gap, value in zip(GAPS, mean, strict=True)), flush=True)
+        shown = " ".join(f"{gap}: {value:.2f}" for gap, value in zip(GAPS, mean, strict=True))
+        print(f"{name:28s}", shown, flush=True)
     record = {
         "what": "share of correct answers on 512 new sequences after training on 2,048, three classes",
         "gaps": GAPS,

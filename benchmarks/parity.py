@@ -1,6 +1,6 @@
 """How far our recurrent layers are from those of `torch.nn`, case by case: the parity table of the book.
 
-Writes benchmarks/records/parity.json. Seconds on one core.
+Writes coursekit/records/parity.json. Seconds on one core.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))  # the cases are those of the tests
 
 from tests.nn.parity import CASES, measure  # noqa: E402
 
-RECORD = ROOT / "benchmarks" / "records" / "parity.json"
+RECORD = ROOT / "coursekit" / "records" / "parity.json"
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Time of our recurrent layers, forward and backward, relative to those of `torch.nn` of the same sizes.
 
-Writes benchmarks/records/recurrent.json. Minutes. The two layers take turns, so that a busy moment of the
+Writes coursekit/records/recurrent.json. Minutes. The two layers take turns, so that a busy moment of the
 machine meets both; quoted is the median over the rounds of the ratio within a round.
 """
 
@@ -30,7 +30,7 @@ from torch import nn  # noqa: E402
 
 from coursekit.nn.recurrent import GRU, LSTM, RNN  # noqa: E402
 
-RECORD = Path(__file__).resolve().parent / "records" / "recurrent.json"
+RECORD = Path(__file__).resolve().parents[1] / "coursekit" / "records" / "recurrent.json"
 SHAPES = [(32, 35, 128), (64, 35, 256), (32, 100, 256), (32, 400, 128)]  # N, T, H; D = H
 ROUNDS, CALLS = 9, 3
 

@@ -8,7 +8,7 @@ import random
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -213,6 +213,17 @@ class Run:
         self.timed_at = now
 
 
+@contextmanager
+def resumable(path: Path | None) -> Iterator[None]:
+    """Let Ctrl-C say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if path is not None:
+            error.add_note(f"The run is saved in {path}; the same call goes on from there.")
+        raise
+
+
 def write(content: dict[str, Any], path: Path) -> None:
     """Write the file whole or not at all: beside the old one first, then in its place.
 
@@ -227,7 +238,9 @@ def write(content: dict[str, Any], path: Path) -> None:
             os.fsync(file.fileno())
         os.replace(part, path)
     except (OSError, RuntimeError) as error:
-        cause = error.__context__ if isinstance(error, RuntimeError) else error  # torch covers it with its own
+        cause = (
+            error.__context__ if isinstance(error, RuntimeError) else error
+        )  # torch covers it with its own
         if not isinstance(cause, OSError):
             raise
         before = "; the one saved before is unharmed" if path.is_file() else ""

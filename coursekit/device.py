@@ -125,9 +125,7 @@ class World:
         whole = float(count(batch))
         if self.size == 1:
             return batch, 1.0, whole
-        mine = map_tensors(
-            lambda tensor: tensor[self.rank :: self.size], batch
-        )  # (ceil or floor of N / size, ...)
+        mine = map_tensors(lambda tensor: tensor[self.rank :: self.size], batch)  # (about N / size, ...)
         if any(len(tensor) == 0 for tensor in tensors_in(mine)):
             return map_tensors(lambda tensor: tensor[:1], batch), 0.0, whole
         return mine, float(count(mine)) / whole, whole

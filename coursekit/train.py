@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from coursekit.checkpoint import Run, Step
+from coursekit.checkpoint import Run, Step, resumable
 from coursekit.device import World, describe_device, map_tensors, pick_device, placed, tensors_in
 from coursekit.history import History
 from coursekit.progress import progress_bar
@@ -170,14 +170,9 @@ def fit(
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     loader = getattr(train, "generator", None)  # our Batches and torch's DataLoader have one
     path = None if checkpoint is None else Path(checkpoint)
-    settings = {
-        "clip_norm": clip_norm,
-        "min_delta": min_delta,
-        "seed": seed,
-        "bf16": bf16,
-        "processes": world.size,
-    }
-    with placed(model, place, optimizer), progress_bar(progress if world.rank == 0 else False) as show:
+    settings = dict(clip_norm=clip_norm, min_delta=min_delta, seed=seed, bf16=bf16, processes=world.size)
+    shown = progress if world.rank == 0 else False
+    with placed(model, place, optimizer), resumable(path), progress_bar(shown) as show:
         history = History(seed=seed, device=describe_device(place))
         run = Run(model, optimizer, loader, world, settings, history, path, checkpoint_every)
         run.start(resume, epochs)
@@ -213,10 +208,8 @@ def fit(
                 if result.metric is not None:
                     history.metric.append(result.metric)
                 history.best_epoch = early_stopping(losses, None, min_delta).best_epoch
-                if history.best_epoch == run.epoch:
-                    run.best = copy.deepcopy(
-                        model.state_dict()
-                    )  # itself it would follow the training (MIS-26)
+                if history.best_epoch == run.epoch:  # without the copy it would follow the training (MIS-26)
+                    run.best = copy.deepcopy(model.state_dict())
             run.end_epoch()
         if patience is not None and run.best is not None:
             model.load_state_dict(run.best)

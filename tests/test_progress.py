@@ -57,13 +57,17 @@ def test_a_terminal_shows_the_bar() -> None:
     assert b"loss 0.2500" in written and "━".encode() in written
 
 
-@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize(
+    ("kernel", "watched"),
+    [({"_allow_stdin": True}, True), ({"_allow_stdin": False}, False), ({}, False)],
+    ids=["live", "executed", "unknown kernel"],
+)
 def test_a_notebook_is_watched_if_its_front_end_could_answer(
-    monkeypatch: pytest.MonkeyPatch, answers: bool
+    monkeypatch: pytest.MonkeyPatch, kernel: dict[str, bool], watched: bool
 ) -> None:
-    shell = SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=answers))
+    shell = SimpleNamespace(kernel=SimpleNamespace(**kernel))
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    assert somebody_watches() is answers
+    assert somebody_watches() is watched
 
 
 def test_the_kernel_still_has_the_flag_that_is_asked_for() -> None:

@@ -99,6 +99,12 @@ def test_fit_equals_the_loop_written_plainly() -> None:
     assert len(history.seconds) == 3 and history.device == "cpu" and history.seed == 3
 
 
+def test_fit_trains_in_training_mode_whatever_the_mode_before() -> None:
+    model = classifier()
+    fit(model.eval(), points(), F.cross_entropy, epochs=1)
+    assert model[1].num_batches_tracked == 4
+
+
 @pytest.mark.topic("RNN-19")
 def test_clipping_shortens_the_gradient_and_keeps_its_direction() -> None:
     model = nn.Linear(2, 1, bias=False)
@@ -268,6 +274,11 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights() -> None:
         FloatingPointError, match=r"inf at epoch 2, step 3; .*lower lr \(now 0.02\) or clip_norm"
     ):
         fit(classifier(), data, loss, epochs=3, lr=0.02)
+
+
+def test_a_loss_that_is_not_finite_stops_even_with_a_finite_gradient() -> None:
+    with pytest.raises(FloatingPointError, match="the loss is nan at epoch 1, step 1"):
+        fit(classifier(), points(), lambda y, t: F.cross_entropy(y, t) + math.nan, epochs=1)
 
 
 def test_a_gradient_that_is_not_finite_stops_too() -> None:

@@ -19,7 +19,10 @@ def main() -> int:
     print("no Chrome or Chromium found; Playwright installs one")
     done = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"])
     if done.returncode:
-        print("browser: install Chrome or Chromium, or set CHROME to one; the browser tests need it", file=sys.stderr)
+        print(
+            "browser: install Chrome or Chromium, or set CHROME to one; the browser tests need it",
+            file=sys.stderr,
+        )
     return done.returncode
 
 

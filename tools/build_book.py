@@ -1,4 +1,4 @@
-"""Build the site: `make book`. Run the notebooks, set the pages, put the downloads beside them, swap the result in.
+"""Build the site: `make book`. Run the notebooks, set the pages, add the downloads, swap the result in.
 
 The new site is built in a folder of its own and takes the place of the old one only when it is whole, so an
 interrupted or failed build leaves the last good site where it was.
@@ -24,7 +24,7 @@ MATHJAX = ROOT / "tools" / "web" / "node_modules" / "mathjax" / "es5"
 
 
 def vendor_mathjax() -> bool:
-    """Copy MathJax into the site's static files, so that mathematics needs no network. False where npm got none."""
+    """Copy MathJax into the site's static files, so that it needs no network. False if there is none."""
     if not (MATHJAX / "tex-chtml-full.js").exists():
         shutil.rmtree(VENDOR, ignore_errors=True)
         return False
@@ -59,7 +59,11 @@ def write_downloads(paths: list[Path], folder: Path) -> None:
     for path in paths:
         notebook = to_notebook(path)
         outputs = [cell.outputs for cell in executed(path).cells if cell.cell_type == "code"]
-        code = [c for c in notebook.cells if c.cell_type == "code" and "colab-setup" not in c.metadata.get("tags", [])]
+        code = [
+            c
+            for c in notebook.cells
+            if c.cell_type == "code" and "colab-setup" not in c.metadata.get("tags", [])
+        ]
         for cell, output in zip(code, outputs, strict=True):
             cell.outputs = output
         target = (folder / path.relative_to(ROOT)).with_suffix(".ipynb")
@@ -106,19 +110,25 @@ def build(instructor: bool, fresh: bool) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--instructor", action="store_true", help="the site with the solutions, in _build/instructor")
-    parser.add_argument("--fresh", action="store_true", help="set every page again, not only the changed ones")
+    parser.add_argument("--instructor", action="store_true", help="with the solutions, in _build/instructor")
+    parser.add_argument("--fresh", action="store_true", help="set every page again, not only what changed")
     options = parser.parse_args()
     try:
         return build(options.instructor, options.fresh)
     except KeyboardInterrupt:
-        print("\nbook: interrupted; the notebooks that finished are kept, run the command again", file=sys.stderr)
+        print(
+            "\nbook: interrupted; finished notebooks are kept, run the command again",
+            file=sys.stderr,
+        )
         return 130
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         free = shutil.disk_usage(ROOT).free // 2**20
-        print(f"book: the disk is full ({free} MB free, about 300 MB needed); the old site is intact", file=sys.stderr)
+        print(
+            f"book: the disk is full ({free} MB free, 300 MB needed); the old site is intact",
+            file=sys.stderr,
+        )
         return 1
 
 

@@ -1,7 +1,7 @@
 """Run every notebook of the book once, several at a time, into the cache that the build reads.
 
-A notebook whose code, package and pins are unchanged is not run again. jupyter-cache looks at the code
-cells alone, so `fingerprint` adds what else a result depends on, and a cache of another fingerprint is dropped.
+A notebook whose code, package and pins are unchanged is not run again. jupyter-cache looks at the code cells
+alone, so `fingerprint` adds what else a result depends on, and a cache of another fingerprint is dropped.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
-from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / "_build" / ".jupyter_cache"
 TIMEOUT = 600  # seconds for one cell; the pages' own promise is 60 s in all
-SOCKETS = Config({"KernelManager": {"transport": "ipc"}})  # kernels talk through files, so no port can be taken or heard
+QUIET = [
+    "--log-level=ERROR"
+]  # a kernel warns at every start that its connection on this machine is not encrypted
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Failure:
 
 
 def notebook_environment() -> dict[str, str]:
-    """One thread a notebook, so that two notebooks on two cores do not disturb one another, and stored figures."""
+    """One thread a notebook, so that two on two cores do not disturb each other; figures that need no kernel."""
     return {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "COURSEKIT_STATIC": "1"}
 
 
@@ -64,7 +66,7 @@ def read(path: Path) -> NotebookNode:
 
 
 def fingerprint() -> str:
-    """What results depend on besides the notebook's own cells: the package, the pins, Python and the settings."""
+    """What results depend on besides the notebook's cells: the package, the pins, Python and the settings."""
     digest = hashlib.sha256(f"{sys.version}{sorted(notebook_environment().items())}".encode())
     sources = [p for p in (ROOT / "coursekit").rglob("*") if p.suffix in {".py", ".js", ".css", ".json"}]
     for path in sorted([*sources, ROOT / "requirements.txt"]):
@@ -92,24 +94,36 @@ def is_cached(cache, notebook: NotebookNode) -> bool:
 
 
 def execute(paths: list[Path], workers: int | None = None) -> list[Failure]:
-    """Run what is not in the cache yet; every finished notebook is stored at once, so an interruption costs little."""
+    """Run what is not in the cache yet; each is stored when it finishes, so an interruption costs little."""
     os.environ |= notebook_environment()
     cache = open_cache()
     todo = [(path, notebook) for path in paths if not is_cached(cache, notebook := read(path))]
     print(f"notebooks: {len(todo)} to run, {len(paths) - len(todo)} unchanged", flush=True)
     failures: list[Failure] = []
-    pool = ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1))  # each thread waits for a kernel process
+    pool = ThreadPoolExecutor(
+        workers or min(4, os.cpu_count() or 1)
+    )  # each thread waits for a kernel process
     try:
         jobs = {}
         for path, notebook in todo:
-            job = pool.submit(single_nb_execution, notebook, str(path.parent), TIMEOUT, False, config=SOCKETS)
+            job = pool.submit(
+                single_nb_execution, notebook, str(path.parent), TIMEOUT, False, extra_arguments=QUIET
+            )
             jobs[job] = path
         begun = time.monotonic()
         for count, job in enumerate(as_completed(jobs), start=1):
-            path, result = jobs[job], job.result()
+            path = jobs[job]
             name = path.relative_to(ROOT)
-            if result.err is not None:
-                message = str(result.err).strip()
+            try:
+                result = job.result()
+                error = result.err
+            except (
+                RuntimeError,
+                DeadKernelError,
+            ) as stopped:  # no kernel, or one that died: too little memory?
+                error = stopped
+            if error is not None:
+                message = str(error).strip()
                 failures.append(Failure(path, message))
                 print(f"  [{count}/{len(todo)}] FAILED {name}\n{message}", file=sys.stderr, flush=True)
                 continue

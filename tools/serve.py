@@ -28,9 +28,14 @@ def main() -> int:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except (OSError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            print(f"serve: port {port} is in use; choose another: make serve PORT={port + 1}", file=sys.stderr)
+            print(
+                f"serve: port {port} is in use; choose another: make serve PORT={port + 1}", file=sys.stderr
+            )
         else:
-            print(f"serve: cannot listen on port {port}: expected a free port from 1024 to 65535", file=sys.stderr)
+            print(
+                f"serve: cannot listen on port {port}: expected a free port from 1024 to 65535",
+                file=sys.stderr,
+            )
         return 1
     with server:
         print(f"http://localhost:{port}  (Ctrl-C stops it)", flush=True)

@@ -25,10 +25,7 @@ from coursekit.data.archive import ArchiveError, unpack
 
 __all__ = ["ArchiveError", "DownloadError", "data_home", "fetch", "unpack"]
 
-FIRST_PAUSE, LONGEST_PAUSE = (
-    0.5,
-    8.0,
-)  # seconds before the next attempt; the pause doubles from one to the next
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0  # seconds before another attempt, doubled by each failure
 CHUNK = 1 << 16
 PASSING_CODES = {408, 425, 429, 500, 502, 503, 504}  # the server asks to come back later
 
@@ -171,11 +168,11 @@ def _complete(job: _Job, attempts: int, report: Report) -> bool:
             return resumed
         except _Dropped as error:
             size = _size(job.part)
-            failures = 1 if size > most else failures + 1
+            failures = 0 if size > most else failures + 1
             resumed, most = resumed or size > 0, max(size, most)
             if failures >= attempts:
                 raise job.failure(str(error)) from None
-        time.sleep(min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE))
+        time.sleep(min(FIRST_PAUSE * 2**failures, LONGEST_PAUSE))
 
 
 def _receive(job: _Job, report: Report) -> None:
@@ -187,23 +184,16 @@ def _receive(job: _Job, report: Report) -> None:
             response = _opener().open(urllib.request.Request(job.url, headers=headers), timeout=job.timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416 and have:  # nothing from there on: the part is complete, or no part of this file
-            if error.headers.get("Content-Range") == f"bytes */{have}":
-                return
-            job.part.unlink()
-            return _receive(job, report)
+        if error.code == 416 and have:
+            return  # nothing is left to send: the part is complete, or of another file, as its hash will tell
         if error.code in PASSING_CODES:
             raise _Dropped(f"the server answered {error.code} {error.reason}") from None
         raise job.failure(f"the server answered {error.code} {error.reason}") from None
 
     with response:
         length = response.headers.get("Content-Length", "")
-        goes_on = response.status == 206 and response.headers.get("Content-Range", "").startswith(
-            f"bytes {have}-"
-        )
-        if response.status == 206 and not goes_on:
-            job.part.unlink()
-            raise _Dropped("the server sent another part of the file than the one asked for")
+        span = response.headers.get("Content-Range", "")
+        goes_on = response.status == 206 and span.startswith(f"bytes {have}-")
         start = have if goes_on else 0  # a server may ignore the range and send everything
         total = start + int(length) if length.isdecimal() else None
         with job.part.open("ab" if goes_on else "wb") as file:

@@ -78,16 +78,19 @@ def grade_command(
 def check_command(path: Path) -> int:
     """The public checks on a student's own file; 0 when all in it passed, 1 when not, 2 for a wrong call."""
     try:
-        (source,) = grading.find_sources([path])
+        if path.is_dir():
+            raise ValueError(f"check takes one file; {path} is a folder")
+        sources = grading.find_sources([path])
         isolation_level(allow_reduced=True)  # it is the student's own code
     except (ValueError, OSError) as error:
         return refuse(error)
     torch.set_num_threads(1)
     exams = [make_exam(exercise, public_key(0)) for exercise in EXERCISES]
-    (graded,) = grading.grade_all(exams, [source], 1, lambda: None)
+    (graded,) = grading.grade_all(exams, sources, 1, lambda: None)
     found = [verdict for verdict in graded.verdicts if verdict.status != "missing"]
     if not found:
-        return refuse(ValueError(graded.verdicts[0].message))
+        names = ", ".join(exercise.function for exercise in EXERCISES)
+        return refuse(ValueError(f"there is no function of an exercise in {path.name} ({names})"))
     print("\n\n".join(repr(verdict) for verdict in found))
     return DONE if all(verdict.status == "passed" for verdict in found) else NOT_PASSED
 

@@ -9,6 +9,7 @@ from coursekit.grade.exam import Exam, Expected
 from coursekit.grade.exercise import Mistake
 
 Answer = tuple[Tensor, ...] | None
+SLIGHTLY = 1e-4  # a relative error that looks like rounding
 CLEARLY = 1e-3  # how far a wrong version must be from the right one on an input that is to tell them apart
 
 
@@ -56,16 +57,19 @@ def difference(got: Tensor, expected: Expected, blocks: tuple[str, ...] = ()) ->
     error = (got.double() - value).abs()
     wrong = error > expected.tolerance
     place = position(error == error.max())
-    ratios = (got.double() / value)[value.abs() > expected.tolerance]
-    if len(ratios) > 1 and bool(((ratios - ratios[0]).abs() < 1e-6 * ratios[0].abs()).all()):
-        return f"has shape {shape}, and every element is {float(ratios[0]):.3g} times what it should be"
-    where = rows_of(wrong, blocks)
-    count = f"{int(wrong.sum())} of {wrong.numel()} elements"
     if abs(float(value[place])) <= expected.tolerance:
         worst = f"is {float(got[place]):.3g} and should be 0"
+    elif float(error.max()) < SLIGHTLY * abs(float(value[place])):
+        worst = f"only by {float(error.max()):.1g}: is something computed in a lower precision on the way?"
     else:
-        worst = f"is {float(got[place] / value[place]):.3g} times what it should be"
-    return f"has shape {shape}; {count} differ{where}, the worst, at {list(place)}, {worst}"
+        ratio = float(got[place] / value[place])
+        if wrong.numel() > 1 and agree(
+            got, Expected(ratio * value, expected.tolerance * max(1.0, abs(ratio)))
+        ):
+            return f"has shape {shape}, and every element is {ratio:.3g} times what it should be"
+        worst = f"is {ratio:.3g} times what it should be"
+    count = f"{int(wrong.sum())} of {wrong.numel()} elements differ{rows_of(wrong, blocks)}"
+    return f"has shape {shape}; {count}, the worst, at {list(place)}, {worst}"
 
 
 def position(mask: Tensor) -> tuple[int, ...]:

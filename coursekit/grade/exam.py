@@ -88,7 +88,7 @@ def make_exam(exercise: Exercise, key: str) -> Exam:
     precise += [values(exercise, case, generator) for case in extreme]
     single = [values(exercise, case, generator, torch.float32) for case in cases]
     elsewhere = first._replace(call=first.call._replace(elsewhere=True))
-    return Exam(exercise, (first, again, *precise, *single, elsewhere, again))
+    return Exam(exercise, (first, again, *precise, *single, again, elsewhere))
 
 
 def values(exercise: Exercise, case: Case, generator: Generator, dtype: torch.dtype = torch.float64) -> Check:

@@ -129,7 +129,7 @@ def grade_exercise(
     exercise = exam.exercise
     blocks = needed_for(exercise.function, submission.statements)
     if not blocks:
-        skipped = "".join(f" ({sentence})" for sentence in submission.skipped[:3])
+        skipped = "".join(f"; {sentence}" for sentence in submission.skipped[:3])
         return Verdict(exercise, "missing", f"No function {exercise.function} was found{skipped}.")
     use = forbidden_use(blocks, exercise.forbidden)
     if use is not None:

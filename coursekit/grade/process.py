@@ -41,7 +41,12 @@ class Worker:
 
     def __enter__(self) -> Worker:
         self._folder = tempfile.TemporaryDirectory(prefix="coursekit-", ignore_cleanup_errors=True)
-        self._process: subprocess.Popen[bytes] | None = start(self._folder.name)
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._process = start(self._folder.name)
+        except BaseException:
+            self._folder.cleanup()
+            raise
         return self
 
     def __exit__(

@@ -26,7 +26,7 @@ MAX_CODE = 2**20  # characters of code
 PYTHON_CELL_MAGICS = {"%%time", "%%timeit", "%%capture", "%%prun"}
 MAGIC = re.compile(r"^([ \t]*)(?:([\w, ]+=)[ \t]*[%!]|[%!?]|[\w.]+\?{1,2}[ \t]*$)(?:.*\\\n)*.*$", re.M)
 COMPREHENSIONS = {"listcomp", "setcomp", "dictcomp", "genexpr"}
-RUNS_PERHAPS = (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Match)
+MAY_KEEP_A_VALUE = (ast.AugAssign, ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Match)
 
 
 class SubmissionError(ValueError):
@@ -47,7 +47,7 @@ class Statement:
     reads_now: frozenset[str]  # while it runs: decorators, defaults, right-hand sides
     reads_later: frozenset[str]  # when a function it defines is called
     always: bool  # a star import, which binds nobody knows what, or one from __future__
-    perhaps: bool  # may leave its names as they were
+    perhaps: bool  # builds on the values its names had, or may leave them
 
 
 class Submission(NamedTuple):
@@ -70,8 +70,10 @@ def read_submission(name: str, paths: Sequence[Path]) -> Submission:
             try:
                 statements += cell_statements(cell)
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                place = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-                skipped.append(f"{cell.name}{place} is not valid Python and was skipped")
+                place = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
+                if len(paths) == 1 and path.suffix == ".py":
+                    raise SubmissionError(f"the file is not valid Python{place}") from None
+                skipped.append(f"{cell.name} is not valid Python{place} and was skipped")
     return Submission(name, tuple(statements), tuple(skipped))
 
 
@@ -90,6 +92,8 @@ def cells_of(path: Path, alone: bool) -> list[Cell]:
 def decoded(path: Path) -> str:
     """The text of a file, with line feeds; understands byte-order marks and, in scripts, a coding comment."""
     try:
+        if path.exists() and not path.is_file():  # a pipe, say, which nobody may ever write to
+            raise SubmissionError("this is no ordinary file")
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise SubmissionError(
@@ -108,6 +112,10 @@ def decoded(path: Path) -> str:
         text = raw.decode(encoding)
     except (UnicodeDecodeError, SyntaxError):
         raise SubmissionError("the file is not text in UTF-8") from None
+    return with_line_feeds(text)
+
+
+def with_line_feeds(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -131,7 +139,7 @@ def notebook_cells(path: Path) -> list[Cell]:
         raise SubmissionError("the file is not a notebook: it has no list of cells") from None
     if not language.lower().startswith(("python", "ipython")):
         raise SubmissionError(f"the notebook is written in {language}, not in Python")
-    return [Cell(f"code cell {number}", source) for number, source in enumerate(texts, start=1)]
+    return [Cell(f"code cell {number}", with_line_feeds(text)) for number, text in enumerate(texts, start=1)]
 
 
 def notebook_language(content: dict[str, Any]) -> str:
@@ -204,7 +212,7 @@ def statement(block: Block, nodes: list[ast.stmt]) -> Statement:
     binds = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported() or s.is_namespace()}
     imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
     always = any(node.names[0].name == "*" or node.module == "__future__" for node in imports)
-    perhaps = any(isinstance(node, RUNS_PERHAPS) for node in nodes)
+    perhaps = any(isinstance(node, MAY_KEEP_A_VALUE) for node in nodes)
     return Statement(block, frozenset(binds), frozenset(now), frozenset(later), always, perhaps)
 
 

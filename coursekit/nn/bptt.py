@@ -152,6 +152,7 @@ class _GRUSequence(torch.autograd.Function):
         bias_hh: Tensor,
     ) -> Tensor:
         gates = _input_product(x, weight_ih, bias_ih)  # (T, N, 3H), turned into gates in place
+        # `remembered` is what the reset gate weakens, U_n h_{t-1} + b'_n.
         h, remembered = (x.new_empty(len(x), *h_0.shape) for _ in range(2))  # (T, N, H) each
         h_prev = h_0
         for a, h_t, remembered_t in zip(gates.unbind(), h.unbind(), remembered.unbind(), strict=True):

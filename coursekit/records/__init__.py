@@ -1,6 +1,6 @@
 """Stored measurements that the book quotes, one JSON file each, written by the scripts in `benchmarks/`.
 
-They travel with the package, so a page shows them where no checkout is at hand (Colab, a downloaded notebook).
+They travel with the package, so a page shows them without a checkout too (Colab, a download).
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ def _name_columns(ax: Axes, names: Sequence[str] | None) -> None:
     """Names under the columns: level if the longest fits its column, else upright."""
     if names is None:
         return
-    fits = max(map(len, names)) * len(names) <= 50  # characters of the whole axes at the usual width
+    fits = max(map(len, names)) * len(names) <= 40  # characters of the whole axes at the usual width
     ax.set_xticks(
         range(len(names)), [_visible(name) for name in names], rotation=0 if fits else 90, parse_math=False
     )

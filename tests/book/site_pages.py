@@ -10,13 +10,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
-LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
+LOADED = {
+    "script": "src",
+    "img": "src",
+    "link": "href",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+}
 NOT_LOADED = {"canonical", "search", "index", "next", "prev", "author"}  # <link rel=...> that fetch nothing
 
 
 @dataclass
 class Page(html.parser.HTMLParser):
-    """One page: its anchors, the addresses it links to and loads, and its pictures without alternative text."""
+    """One page: its anchors, what it links to and loads, its pictures without alternative text."""
 
     path: Path
     anchors: set[str] = field(default_factory=set)

@@ -33,14 +33,16 @@ TOPIC = "RNN-35"
 
 @pytest.fixture
 def warnings_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Build a one-page book and return what Sphinx would stop at, less what is missing for every small book."""
+    """Build a book of one page and return what Sphinx would stop at."""
     claimed = tmp_path / "topics.yml"
     monkeypatch.setattr(course.topics, "CLAIMED", claimed)
     tests = tmp_path / "tests"
     (tests / "book" / "equations").mkdir(parents=True)
     (tests / "book" / "equations" / "test_small.py").write_text("def test_eq_known():\n    pass\n")
     monkeypatch.setattr(course.tests_index, "TESTS", tests)
-    (tests / "test_topic.py").write_text(f"import pytest\n@pytest.mark.topic('{TOPIC}')\ndef test_topic(): pass\n")
+    (tests / "test_topic.py").write_text(
+        f"import pytest\n@pytest.mark.topic('{TOPIC}')\ndef test_topic(): pass\n"
+    )
 
     def build(page: str, claims: str = "{}") -> str:
         claimed.write_text(claims)
@@ -49,7 +51,9 @@ def warnings_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         log = tmp_path / "warnings.txt"
         out = tmp_path / "out"
         with log.open("w") as stream, docutils_namespace():
-            app = Sphinx(tmp_path, tmp_path, out, out / "trees", "html", status=None, warning=stream, freshenv=True)
+            app = Sphinx(
+                tmp_path, tmp_path, out, out / "trees", "html", status=None, warning=stream, freshenv=True
+            )
             app.build(force_all=True)
         return log.read_text()
 
@@ -102,7 +106,9 @@ def run_notebooks(folder: Path, fingerprint: str, *names: str) -> subprocess.Com
 
 def test_a_failing_notebook_is_named_and_the_others_are_kept(tmp_path: Path) -> None:
     (tmp_path / "good.md").write_text(HEAD + "```{code-cell} ipython3\n1 + 1\n```\n")
-    (tmp_path / "bad.md").write_text(HEAD + "```{code-cell} ipython3\nraise ValueError('no such gate')\n```\n")
+    (tmp_path / "bad.md").write_text(
+        HEAD + "```{code-cell} ipython3\nraise ValueError('no such gate')\n```\n"
+    )
     first = run_notebooks(tmp_path, "package 1", "good.md", "bad.md")
     assert "failures: ['bad.md']" in first.stdout
     assert "FAILED bad.md" in first.stderr and "no such gate" in first.stderr
@@ -110,7 +116,9 @@ def test_a_failing_notebook_is_named_and_the_others_are_kept(tmp_path: Path) -> 
     assert "1 to run, 0 unchanged" in run_notebooks(tmp_path, "package 2", "good.md").stdout
 
 
-def test_the_fingerprint_follows_the_package_and_the_pins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fingerprint_follows_the_package_and_the_pins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(execute, "ROOT", tmp_path)
     (tmp_path / "coursekit").mkdir()
     (tmp_path / "coursekit" / "gates.py").write_text("a = 1")
@@ -152,9 +160,14 @@ def test_the_old_site_stays_until_the_new_one_is_whole(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize(
     ("error", "status", "sentence"),
-    [(KeyboardInterrupt(), 130, "interrupted"), (OSError(28, "No space left on device"), 1, "the disk is full")],
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (OSError(28, "No space left on device"), 1, "the disk is full"),
+    ],
 )
-def test_interruption_and_a_full_disk_are_one_sentence(monkeypatch, capsys, error, status: int, sentence: str) -> None:
+def test_interruption_and_a_full_disk_are_one_sentence(
+    monkeypatch, capsys, error, status: int, sentence: str
+) -> None:
     def stop(*args: object) -> None:
         raise error
 

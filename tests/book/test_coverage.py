@@ -37,7 +37,10 @@ def taught() -> set[str]:
 
 def test_every_claimed_topic_is_taught_and_tested() -> None:
     tested = {topic for test in all_tests() for topic in test.topics}
-    missing = {topic: ("section",) * (topic not in taught()) + ("test",) * (topic not in tested) for topic in claimed()}
+    missing = {
+        topic: ("section",) * (topic not in taught()) + ("test",) * (topic not in tested)
+        for topic in claimed()
+    }
     assert {topic: what for topic, what in missing.items() if what} == {}
 
 
@@ -51,7 +54,9 @@ def test_the_lstm_unit_is_claimed_whole() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_displayed_equation_has_a_label(page: Path) -> None:
-    unlabelled = [match.group(0)[:60] for match in DISPLAY.finditer(prose(page)) if not LABEL.match(match["label"])]
+    unlabelled = [
+        match.group(0)[:60] for match in DISPLAY.finditer(prose(page)) if not LABEL.match(match["label"])
+    ]
     assert unlabelled == []
     assert prose(page).count("$$") == 2 * len(DISPLAY.findall(prose(page))), "write $$ on lines of their own"
 

@@ -1,4 +1,4 @@
-"""Inside the built site every link and anchor resolves, nothing is loaded from elsewhere, every picture has a text."""
+"""Inside the built site every link resolves, nothing is loaded from elsewhere, every picture has a text."""
 
 from __future__ import annotations
 

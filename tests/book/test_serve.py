@@ -13,7 +13,9 @@ SERVE = Path(__file__).resolve().parents[2] / "tools" / "serve.py"
 
 
 def serve(port: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(SERVE), "--port", str(port)], capture_output=True, text=True, timeout=20)
+    return subprocess.run(
+        [sys.executable, str(SERVE), "--port", str(port)], capture_output=True, text=True, timeout=20
+    )
 
 
 def test_a_port_in_use() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,18 +19,33 @@ from conftest import Visit  # noqa: E402
 from site_pages import SITE, pages  # noqa: E402
 
 AXE = ROOT / "tools" / "web" / "node_modules" / "axe-core" / "axe.min.js"
-NAMES = sorted(str(path.relative_to(SITE)) for path in pages())
+NAMES = sorted({str(path.relative_to(SITE)) for path in pages()} - {"index.html"})  # that one only leads on
 SHOTS = ROOT / "_build" / "screenshots"
 
 pytestmark = pytest.mark.browser
 
 
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """The site on a port of this machine: a browser loads fonts from a server, but not from a folder."""
+    handler = functools.partial(QuietHandler, directory=str(SITE))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
 @pytest.fixture
-def site_page(visit: Callable[..., Visit]) -> Callable[..., Page]:
-    """Open a page of the site from its files and wait until its mathematics is set; `visit` refuses the network."""
+def site_page(visit: Callable[..., Visit], address: str) -> Callable[..., Page]:
+    """Open a page of the site and wait until its mathematics is set; `visit` refuses the network."""
 
     def open_page(name: str, *, dark: bool = False, width: int = 1200) -> Page:
-        page = visit((SITE / name).as_uri(), dark=dark, width=width).page
+        page = visit(f"{address}/{name}", dark=dark, width=width).page
         page.wait_for_load_state("load")
         page.evaluate("() => window.MathJax?.startup?.promise")
         return page
@@ -36,16 +54,23 @@ def site_page(visit: Callable[..., Visit]) -> Callable[..., Page]:
 
 
 def test_there_are_pages_to_open() -> None:
-    assert "index.html" in NAMES and "book/recurrent/30-lstm.html" in NAMES and "exercises/recurrent.html" in NAMES
+    assert {"book/index.html", "book/recurrent/30-lstm.html", "exercises/recurrent.html"} <= set(NAMES)
+
+
+def test_the_first_page_leads_to_the_book(visit: Callable[..., Visit], address: str) -> None:
+    page = visit(f"{address}/index.html").page
+    page.wait_for_url(f"{address}/book/index.html")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_is_quiet_and_its_mathematics_is_set(site_page, name: str) -> None:
     raw, broken = site_page(name).evaluate(
-        """() => [
-            [...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container')).map(e => e.textContent.slice(0, 60)),
-            [...document.querySelectorAll('mjx-merror')].map(e => e.textContent.slice(0, 60)),
-        ]"""
+        """() => {
+            const texts = list => [...list].map(e => e.textContent.slice(0, 60));
+            const formulas = [...document.querySelectorAll('.math')];
+            const unset = formulas.filter(formula => !formula.querySelector('mjx-container'));
+            return [texts(unset), texts(document.querySelectorAll('mjx-merror'))];
+        }"""
     )
     assert raw == [] and broken == []
 
@@ -77,7 +102,9 @@ def test_page_has_no_serious_accessibility_fault(site_page, name: str, dark: boo
 def test_page_can_be_looked_at(site_page, name: str, look: str) -> None:
     """Write a screenshot to _build/screenshots when asked to: COURSE_SCREENSHOTS=1 make test."""
     page = site_page(name, dark=look == "dark", width=375 if look == "phone" else 1200)
-    background = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--pst-color-background')")
+    background = page.evaluate(
+        "getComputedStyle(document.documentElement).getPropertyValue('--pst-color-background')"
+    )
     assert (background.strip() in {"#14181e", "#121212", "#000"}) == (look == "dark")
     if os.environ.get("COURSE_SCREENSHOTS"):
         target = SHOTS / look / name.replace("/", "-").replace(".html", ".png")

@@ -98,7 +98,7 @@ def test_permissions_are_the_users_own(tmp_path):
 def test_an_unpacked_folder_is_left_alone_and_an_empty_one_filled(tmp_path):
     source = write_zip(tmp_path / "a.zip", FILES)
     (tmp_path / "out").mkdir()
-    unpack(source, tmp_path / "out")
+    assert contents(unpack(source, tmp_path / "out")) == FILES
     (tmp_path / "out" / "top.txt").write_text("mine")
     unpack(source, tmp_path / "out")
     assert (tmp_path / "out" / "top.txt").read_text() == "mine"
@@ -128,23 +128,22 @@ def test_two_at_once_do_no_harm(tmp_path):
 OUTSIDE = [
     "../evil",
     "set/../../evil",
-    "/tmp/evil",
+    "{here}/evil",
+    "/{here}/evil",
     "..",
+    "set/..",
     "C:/evil",
     "C:evil",
     "..\\evil",
-    "set/..",
-    "//host/evil",
 ]
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_paths_that_leave_the_folder_are_refused(tmp_path, name):
-    refusal(
-        write_tar(tmp_path / "a.tar", {"ok.txt": b"1", name: b"evil"}),
-        "outside the folder: expected a path below it",
-    )
-    refusal(write_zip(tmp_path / "a.zip", {"ok.txt": b"1", name: b"evil"}), "outside the folder")
+    name = name.format(here=tmp_path)  # an absolute path, but one where a mistake would do no harm
+    files = {"ok.txt": b"1", name: b"evil"}
+    refusal(write_tar(tmp_path / "a.tar", files), "outside the folder: expected a path below it")
+    refusal(write_zip(tmp_path / "a.zip", files), "outside the folder: expected a path below it")
 
 
 @given(st.lists(st.sampled_from(["..", ".", "a", "b", ""]), min_size=1, max_size=5), st.booleans())

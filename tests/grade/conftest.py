@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import jupytext
 import pytest
 import torch
 
 from coursekit.grade.process import Worker
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE_CELL = re.compile(r"^```\{code-cell\} ipython3\n(?::tags: .*\n\n)?(.*?)^```$", re.S | re.M)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,5 +29,6 @@ def worker() -> Iterator[Worker]:
 @pytest.fixture(scope="session")
 def reference_code() -> str:
     """The code of solutions/recurrent.md without its calls of `check`, as a student's script."""
-    cells = CODE_CELL.findall((ROOT / "solutions" / "recurrent.md").read_text("utf8"))
-    return "\n\n".join(cell for cell in cells if not cell.startswith("check("))
+    cells = jupytext.read(ROOT / "solutions" / "recurrent.md").cells
+    sources = (cell.source for cell in cells if cell.cell_type == "code")
+    return "\n\n".join(source for source in sources if not source.startswith("check(")) + "\n"

@@ -97,7 +97,9 @@ def test_another_key_gives_other_inputs_and_the_same_key_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("exercise", "number"), MISTAKES, ids=lambda item: item.function if isinstance(item, Exercise) else str(item)
+    ("exercise", "number"),
+    MISTAKES,
+    ids=lambda item: item.function if isinstance(item, Exercise) else str(item),
 )
 def test_a_mistake_of_the_catalogue_is_refused_and_named(exercise: Exercise, number: int) -> None:
     mistake: Mistake = exercise.mistakes[number]
@@ -121,7 +123,9 @@ def test_points_are_earned_part_by_part() -> None:
 
     verdict = verdict_on(only_the_output_gate_is_wrong, GATES, 0)
     assert (verdict.status, verdict.score, verdict.mistake) == ("failed", 3.0, None)
-    assert verdict.message.startswith("The output gate o has shape (3, 4); 12 of 12 elements differ, the worst")
+    assert verdict.message.startswith(
+        "The output gate o has shape (3, 4); 12 of 12 elements differ, the worst"
+    )
     assert verdict.advice == "Read again: equation eq-lstm-output in section sec-lstm-gates."
 
 
@@ -186,7 +190,9 @@ class NumpySigmoid(torch.autograd.Function):
 
 def gates_by_a_function_of_ones_own(x, h, w_ih, w_hh, b_ih, b_hh):
     with np.errstate(over="ignore"):
-        i, f, g, o = torch.addmm(torch.addmm(b_ih + b_hh, x, w_ih.T), h, w_hh.T).unflatten(1, (4, -1)).unbind(1)
+        i, f, g, o = (
+            torch.addmm(torch.addmm(b_ih + b_hh, x, w_ih.T), h, w_hh.T).unflatten(1, (4, -1)).unbind(1)
+        )
         return NumpySigmoid.apply(i), NumpySigmoid.apply(f), torch.tanh(g), NumpySigmoid.apply(o)
 
 
@@ -239,7 +245,12 @@ def backward_by_numpy(*arguments):
     g = np.tanh(g)
     shown = np.tanh(f * c + i * g)
     delta = grad_c + grad_h * o * (1 - shown**2)
-    terms = [delta * g * i * (1 - i), delta * c * f * (1 - f), delta * i * (1 - g**2), grad_h * shown * o * (1 - o)]
+    terms = [
+        delta * g * i * (1 - i),
+        delta * c * f * (1 - f),
+        delta * i * (1 - g**2),
+        grad_h * shown * o * (1 - o),
+    ]
     a = np.concatenate(terms, axis=1)
     results = (a @ w_ih, a @ w_hh, delta * f, a.T @ x, a.T @ h, a.sum(0), a.sum(0))
     return tuple(torch.from_numpy(result) for result in results)
@@ -283,5 +294,7 @@ def test_a_correct_but_unusual_answer_passes(exercise: Exercise, function: Calla
 def test_a_unit_or_an_id_selects_exercises() -> None:
     assert select("recurrent") == EXERCISES
     assert select("recurrent.lstm_cell") == (CELL,)
-    with pytest.raises(ValueError, match=r"unknown unit or exercise 'lstm'; units: recurrent; exercises: recurrent\.lstm_g"):
+    with pytest.raises(
+        ValueError, match=r"unknown unit or exercise 'lstm'; units: recurrent; exercises: recurrent\.lstm_g"
+    ):
         select("lstm")

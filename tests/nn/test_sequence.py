@@ -101,6 +101,28 @@ def test_text_classifier_drops_in_training_only() -> None:
     assert torch.equal(model(tokens), model(tokens))
 
 
+@pytest.mark.topic("RNN-49")
+def test_text_classifier_part_by_part() -> None:
+    model, tokens = TextClassifier(), torch.randint(1000, (2, 20))
+    assert (model.layer.input_dropout, model.layer.recurrent_dropout) == (0.1, 0.1)
+    model.eval()
+    read = model.layer(model.embedding.weight[tokens])[0][:, -1]  # (N, 32)
+    dense = torch.sigmoid(read @ model.dense.weight.T + model.dense.bias)  # (N, 256)
+    assert_close(model(tokens), dense @ model.head.weight.T + model.head.bias)
+
+
+@pytest.mark.topic("RNN-63")
+def test_language_model_drops_before_and_after_its_layer() -> None:
+    model = LanguageModel(V, 64, 64, dropout=0.25)
+    read: list[Tensor] = []
+    for part in (model.layer, model.head):
+        part.register_forward_pre_hook(lambda module, arguments: read.append(arguments[0]))
+    model(torch.randint(V, (4, 30)))
+    assert [x.shape for x in read] == [(4, 30, 64)] * 2
+    for x in read:
+        assert (x == 0).double().mean().item() == pytest.approx(0.25, abs=0.02)  # four standard deviations
+
+
 @pytest.mark.topic("RNN-13")
 def test_language_model_reads_left_to_right_and_in_pieces(model: LanguageModel) -> None:
     tokens = torch.randint(V, (2, 9))

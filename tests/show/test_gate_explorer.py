@@ -79,7 +79,10 @@ def test_still_picture_shows_the_packages_numbers() -> None:
             "o": torch.tensor(0.7).sigmoid().item(),
             "memory": memory,
         }
-        assert set(expected) < set(shown)
+        expected["kept"] = expected["f"] * memory
+        expected["written"] = expected["i"] * expected["g"]
+        expected["squashed"] = math.tanh(expected["c"])
+        assert set(expected) == set(shown)
         for name, value in expected.items():
             assert shown[name] == pytest.approx(value, abs=5.001e-4), name
 
@@ -151,6 +154,8 @@ def test_keys_move_every_slider_and_the_numbers_stay_the_packages(explorer_page:
         shown, expected = explore(page), package_step(state)
         assert shown["c"] == pytest.approx(expected["c"], abs=5.001e-4)
         assert shown["h"] == pytest.approx(expected["h"], abs=5.001e-4)
+        assert shown["kept"] == pytest.approx(shown["f"] * state["memory"], abs=2e-3)
+        assert shown["kept"] + shown["written"] == pytest.approx(shown["c"], abs=2e-3)
         text = page.locator("output").text_content() or ""
         assert [number(found) for found in re.findall(r"= (−?\d\.\d{3})", text)] == [shown["c"], shown["h"]]
 
@@ -210,6 +215,7 @@ def test_each_part_tells_its_equation_by_focus_and_by_pointer(explorer_page: Pag
         page.keyboard.press("Tab")
         focused = page.locator(":focus")
         assert focused.get_attribute("data-part") == part
+        assert focused.get_attribute("tabindex") == "0"  # Chromium would focus it without; others would not
         assert (focused.get_attribute("aria-label") or "").startswith(words)
         assert words in (equation.text_content() or "")
     press(page, "forget", "ArrowRight")

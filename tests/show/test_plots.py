@@ -64,7 +64,9 @@ def test_a_picture_without_words_is_refused(plot: Callable[[str], show.Picture],
 @every_plot
 def test_equal_numbers_are_equal_bytes_whatever_the_user_has_set(plot: Callable[[str], show.Picture]) -> None:
     before = plot("A plot")
-    with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "savefig.dpi": 17}):
+    with matplotlib.rc_context(
+        {"font.size": 30, "axes.linewidth": 9, "xtick.direction": "in", "image.cmap": "hot"}
+    ):
         after = plot("A plot")
     assert before == after
 

@@ -11,5 +11,5 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_config_value("course_root", "", "env")
     for module in (equations, topics, pages):
         module.setup(app)
-    # reading in parallel would need every collected equation and topic merged; the notebooks are cached, so it gains little
+    # reading in parallel would need what is collected merged, and gains little on cached notebooks
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": False}

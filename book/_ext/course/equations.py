@@ -1,8 +1,8 @@
 """Every displayed equation has a label and a test that bears it.
 
-`eq-...` is an equation the package computes: `tests/book/equations` holds a function `test_eq_...` that evaluates it,
-the page links to that test, and the directive `equation-tests` prints them all. `def-...` marks a definition that
-nothing computes. Anything else is a warning, hence a failed build.
+`eq-...` is an equation the package computes: `tests/book/equations` holds a function `test_eq_...` that
+evaluates it, the page links to that test, and the directive `equation-tests` prints them all. `def-...` marks a
+definition that nothing computes. Anything else is a warning, hence a failed build.
 """
 
 from __future__ import annotations
@@ -77,8 +77,9 @@ class EquationTests(SphinxDirective):
             label = test.name.removeprefix("test_").replace("_", "-")
             holder = nodes.container(ids=[anchor(label)], classes=["equation-test"])
             reference = addnodes.pending_xref(
-                "", nodes.inline(text=label), refdomain="math", reftype="eq", reftarget=label, refdoc=self.env.docname
-            )
+                "", nodes.inline(text=label), refdomain="math", reftype="eq", reftarget=label,
+                refdoc=self.env.docname,
+            )  # fmt: skip
             holder += nodes.paragraph("", "Equation ", reference, nodes.Text(", "), nodes.literal(text=label))
             holder += nodes.literal_block(test.source, test.source, language="python")
             result.append(holder)
@@ -97,7 +98,8 @@ def link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             text = nodes.Text("tested")
             reference = nodes.reference("", "", text, internal=True, refuri=f"{base}#{anchor(label)}")
             reference["reftitle"] = f"The test that evaluates {label}"
-            node.parent.insert(node.parent.index(node) + 1, nodes.paragraph("", "", reference, classes=["equation-link"]))
+            line = nodes.paragraph("", "", reference, classes=["equation-link"])
+            node.parent.insert(node.parent.index(node) + 1, line)
 
 
 def setup(app: Sphinx) -> None:

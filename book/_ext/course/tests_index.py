@@ -13,7 +13,7 @@ EQUATIONS = "book/equations"  # the folder, below TESTS, of the tests that bear 
 
 @dataclass(frozen=True)
 class Test:
-    """One test function: its name, its file below the repository root, its source and the topics it checks."""
+    """One test function: its name, its file below the repository root, its source, the topics it checks."""
 
     name: str
     file: str

@@ -1,8 +1,8 @@
 """Which section teaches which topic, and which test checks it.
 
-A section says ```` ```{topics} RNN-31 RNN-32 ``` ````; `book/topics.yml` names the topics the course claims to teach; the
-directive `syllabus` lists each with its sections and tests. A topic that is claimed but not taught, or not tested, and one
-that is taught but not claimed, is a warning, hence a failed build.
+A section says `{topics} RNN-31 RNN-32`; `book/topics.yml` names the topics that the course claims to teach;
+the directive `syllabus` lists each with its sections and tests. A topic that is claimed but not taught, or not
+tested, and one that is taught but not claimed, is a warning, hence a failed build.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Topics(SphinxDirective):
         for position, topic in enumerate(ids):
             line += nodes.Text(" · " if position else "")
             line += addnodes.pending_xref(
-                "", nodes.inline(text=topic), refdomain="std", reftype="ref", reftarget="topic-" + topic.lower(),
-                refexplicit=True, refwarn=True, refdoc=self.env.docname,
+                "", nodes.inline(text=topic), refdomain="std", reftype="ref",
+                reftarget="topic-" + topic.lower(), refexplicit=True, refwarn=True, refdoc=self.env.docname,
             )  # fmt: skip
         note = topics_note("", line, classes=["topics"])
         note["topics"] = ids
@@ -155,17 +155,24 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         tests = all_tests()
         head, body = nodes.thead("", _row("Topic", "Taught in", "Checked by")), nodes.tbody()
         for topic, title in claimed().items():
-            places = [(page, p) for page, found in _places(app.env).items() for p in found if p.topic == topic]
+            places = [
+                (page, p) for page, found in _places(app.env).items() for p in found if p.topic == topic
+            ]
             checks = [test for test in tests if topic in test.topics]
             name = nodes.paragraph("", "", nodes.strong(text=topic), nodes.Text(" " + title))
             cells = (name, _links(app, docname, places), _test_links(app, docname, checks))
             body += _row(*cells, row_id="topic-" + topic.lower())
-        group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in (30, 30, 40)), head, body, cols=3)
+        group = nodes.tgroup(
+            "", *(nodes.colspec(colwidth=width) for width in (30, 30, 40)), head, body, cols=3
+        )
         place_holder.replace_self(nodes.table("", group, classes=["syllabus"]))
 
 
 def setup(app: Sphinx) -> None:
-    app.add_node(topics_note, html=(lambda self, node: self.visit_container(node), lambda self, node: self.depart_container(node)))
+    app.add_node(
+        topics_note,
+        html=(lambda self, node: self.visit_container(node), lambda self, node: self.depart_container(node)),
+    )
     app.add_node(syllabus_table)
     app.add_directive("topics", Topics)
     app.add_directive("syllabus", Syllabus)

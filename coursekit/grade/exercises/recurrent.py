@@ -91,6 +91,7 @@ LIBRARY_LSTM = (
     "coursekit",
     "torch.nn.LSTM",
     "torch.nn.LSTMCell",
+    "torch.nn.modules.rnn",
     "torch.lstm",
     "torch.lstm_cell",
     "torch._VF",

@@ -282,15 +282,16 @@ def gradient_of(cell: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Gradie
 
 
 def by_hand(
-    delta_c: Callable[[Step], Tensor],
+    delta_c: Callable[[Step], Tensor] = lambda s: through_output(s) + s.grad_c,
     delta_old_c: Callable[[Step, Tensor], Tensor] = lambda s, delta: delta * s.f,
     shown: Callable[[Step], Tensor] = lambda s: s.c.tanh(),
+    gates: Reading = right_gates,
 ) -> Callable[..., Gradients]:
-    """The backward pass written out; the arguments put something else for a term of it."""
+    """The backward pass written out, right but for the term that an argument puts something else for."""
 
     def backward(grad_h: Tensor, grad_c: Tensor, *inputs: Tensor) -> Gradients:
         n = Inputs(*inputs)
-        i, f, g, o = right_gates(n)
+        i, f, g, o = gates(n)
         _, c = updated((i, f, g, o), n.c)
         s = Step(grad_h, grad_c, f, o, n.c, c)
         delta = delta_c(s)
@@ -309,9 +310,10 @@ def by_hand(
 
 WRONG_GRADIENTS = (
     *(Mistake(id, say, gradient_of(wrong)) for id, say, wrong in WRONG_CELLS),
+    *(Mistake(id, say, by_hand(gates=gates)) for id, say, gates in MISREAD),
     Mistake("ERR-46", DELTA_C, by_hand(lambda s: through_output(s) + s.grad_c * s.f)),
     Mistake("ERR-46", DELTA_C, by_hand(lambda s: through_output(s) + s.grad_c * s.f, lambda s, delta: delta)),
-    Mistake("ERR-46", DELTA_C, by_hand(lambda s: through_output(s) + s.grad_c, lambda s, delta: delta)),
+    Mistake("ERR-46", DELTA_C, by_hand(delta_old_c=lambda s, delta: delta)),
     Mistake("ERR-46", DELTA_C, by_hand(lambda s: s.grad_c)),
     Mistake("MIS-36", OLD_CELL, by_hand(lambda s: through_old_output(s) + s.grad_c)),
     Mistake(

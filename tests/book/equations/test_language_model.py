@@ -33,11 +33,13 @@ def test_eq_unigram() -> None:
     training, testing, vocabulary = torch.tensor([1, 1, 1, 2, 2, 3]), torch.tensor([1, 2, 3, 4]), 5
     counts = {1: 3, 2: 2, 3: 1, 4: 0}
     logs = [math.log((counts[w] + 1) / (len(training) + vocabulary)) for w in testing.tolist()]
-    assert unigram_perplexity(training, testing, vocabulary) == pytest.approx(math.exp(-sum(logs) / 4), rel=1e-12)
+    assert unigram_perplexity(training, testing, vocabulary) == pytest.approx(
+        math.exp(-sum(logs) / 4), rel=1e-12
+    )
 
 
 def test_eq_perplexity(model: LanguageModel) -> None:
-    """A uniform guess over V words has perplexity V; the loss of PyTorch's cross-entropy gives the same as the equation."""
+    """A uniform guess over V words has perplexity V; PyTorch's cross-entropy gives what the equation does."""
     assert perplexity(math.log(1000)) == pytest.approx(1000)
     tokens = torch.randint(3, (1, 50), generator=torch.Generator().manual_seed(1))
     logits, _ = model(tokens[:, :-1])
@@ -53,7 +55,10 @@ def test_eq_temperature(model: LanguageModel) -> None:
     logits, _ = model(prompt[None])
     expected = torch.softmax(logits[0, -1] / temperature, -1)  # (V,)
     generator = torch.Generator().manual_seed(0)
-    drawn = [model.generate(prompt, 1, temperature=temperature, generator=generator)[-1].item() for _ in range(draws)]
+    drawn = [
+        model.generate(prompt, 1, temperature=temperature, generator=generator)[-1].item()
+        for _ in range(draws)
+    ]
     observed = torch.bincount(torch.tensor(drawn), minlength=3) / draws
     # three standard deviations of a share, for each word
     assert ((observed - expected).abs() < 3 * (expected * (1 - expected) / draws).sqrt()).all()

@@ -139,11 +139,16 @@ def test_eq_lstm_stacked(cell: Cell) -> None:
     stacked = cell.x @ cell.weight_ih.T + cell.h @ cell.weight_hh.T + cell.bias  # (N, 4H)
     gates = lstm_gates(cell.x, cell.state, *cell.weights)
     for block, activation, gate in zip(
-        stacked.split(H, dim=-1), (torch.sigmoid, torch.sigmoid, torch.tanh, torch.sigmoid), gates, strict=True
+        stacked.split(H, dim=-1),
+        (torch.sigmoid, torch.sigmoid, torch.tanh, torch.sigmoid),
+        gates,
+        strict=True,
     ):
         close(gate, activation(block))
     # the concatenated form of many books: [U W] [h; x]
-    concatenated = torch.cat([cell.h, cell.x], -1) @ torch.cat([cell.weight_hh, cell.weight_ih], -1).T + cell.bias
+    concatenated = (
+        torch.cat([cell.h, cell.x], -1) @ torch.cat([cell.weight_hh, cell.weight_ih], -1).T + cell.bias
+    )
     close(stacked, concatenated)
 
 
@@ -165,7 +170,7 @@ def test_eq_lstm_two_steps(cell: Cell) -> None:
 
 @pytest.mark.topic("RNN-42")
 def test_eq_lstm_share() -> None:
-    """With the candidate at zero nothing is written, and what is left of c_0 is the product of the forget gates."""
+    """With the candidate at zero nothing is written, and of c_0 the product of the forget gates is left."""
     torch.manual_seed(0)
     weight_ih, weight_hh, bias = normal(4 * H, D), normal(4 * H, H), normal(4 * H)
     for tensor in (weight_ih, weight_hh, bias):
@@ -242,13 +247,21 @@ def one_step_back(cell: Cell) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
 
 @pytest.mark.topic("RNN-43")
 def test_eq_lstm_delta_gates(cell: Cell) -> None:
-    """The bias enters each layer with slope one, so its gradient is the layer's error, summed over the batch."""
+    """A bias enters its layer with slope one: its gradient is the layer's error, summed over the batch."""
     delta, (_, _, _, _, _, grad_bias) = one_step_back(cell)
     close(grad_bias, torch.cat([delta[k].sum(0) for k in "ifgo"]))
     states, gates, errors_, _ = errors(cell, 1)
-    inside = cell.bias.expand(N, -1).clone().requires_grad_()  # the same loss as a function of what goes into the layers
+    inside = (
+        cell.bias.expand(N, -1).clone().requires_grad_()
+    )  # the same loss as a function of what goes into the layers
     stacked = cell.x @ cell.weight_ih.T + cell.h @ cell.weight_hh.T
-    new = lstm_step(stacked.new_zeros(N, 1), cell.state, inside.new_zeros(4 * H, 1), inside.new_zeros(4 * H, H), stacked + inside)
+    new = lstm_step(
+        stacked.new_zeros(N, 1),
+        cell.state,
+        inside.new_zeros(4 * H, 1),
+        inside.new_zeros(4 * H, H),
+        stacked + inside,
+    )
     grad_h, grad_c = normal(N, H), normal(N, H)
     expected = torch.autograd.grad((new.h * grad_h + new.c * grad_c).sum(), inside)[0].split(H, dim=-1)
     gates_now = lstm_gates(cell.x, cell.state, *cell.weights)
@@ -295,7 +308,7 @@ def test_eq_lstm_delta_weights(cell: Cell) -> None:
 
 @pytest.mark.topic("RNN-44")
 def test_eq_lstm_carousel(cell: Cell) -> None:
-    """Within one step the gates depend on h and x only, so the derivative along the cell is the forget gate."""
+    """Within one step the gates depend on h and x only, so along the cell the slope is the forget gate."""
     one = Cell(cell.x[:1], cell.h[:1], cell.c[:1], *cell[3:])
     jacobian = torch.autograd.functional.jacobian(
         lambda c: lstm_step(one.x, LSTMState(one.h, c), *one.weights).c[0], one.c
@@ -340,7 +353,9 @@ def test_eq_lstm_peephole(cell: Cell) -> None:
     new = lstm_step(cell.x, cell.state, *cell.weights, peephole=p)
     close(new.c, c)
     close(new.h, o * torch.tanh(c))
-    without = lstm_step(cell.x, cell.state, *cell.weights, peephole=Peephole(*torch.zeros(3, H, dtype=torch.float64)))
+    without = lstm_step(
+        cell.x, cell.state, *cell.weights, peephole=Peephole(*torch.zeros(3, H, dtype=torch.float64))
+    )
     close(without.h, torch_cell(cell)[0])
 
 
@@ -391,7 +406,7 @@ def test_the_bias_ln_n_keeps_one_over_e_of_a_memory_for_n_steps() -> None:
 
 @pytest.mark.topic("RNN-46")
 def test_an_lstm_forgets_with_a_half_open_gate_and_explodes_with_large_recurrent_weights() -> None:
-    """Along the cell 0.5 per step is left at bias 0; through h, large recurrent weights let the error grow."""
+    """At bias 0 the cell keeps half per step; through h, large recurrent weights let the error grow."""
 
     def error_left(forget_bias: float, recurrent_scale: float, read: str) -> float:
         torch.manual_seed(0)

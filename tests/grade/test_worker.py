@@ -1,0 +1,264 @@
+"""The process that runs students' code: what it knows, what it survives, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from coursekit.grade.calls import Call, Outcome
+from coursekit.grade.process import FIXED, PASSED_ON, Ending, Worker
+from coursekit.grade.protocol import Block, Task, decode_outcomes
+
+X = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
+QUICK = 30.0  # far above what any check here takes; a loaded machine must not fail a test
+
+
+def run(worker: Worker, source: str, seconds: float = QUICK, *calls: Call) -> Ending:
+    return worker.run(Task((Block("hw.py", 1, source),), "f", calls or (Call((X,)),), seconds))
+
+
+def outcome(worker: Worker, source: str) -> Outcome:
+    ending = run(worker, source)
+    assert ending.reason == "done", ending
+    return decode_outcomes(ending.outcomes)[0]
+
+
+def message(worker: Worker, source: str) -> str:
+    """What a function tells through an exception, which is one of the ways out of a worker."""
+    error = outcome(worker, source).error
+    assert error is not None
+    return error.message
+
+
+def still_works(worker: Worker) -> None:
+    (value,) = outcome(worker, "def f(x):\n    return 2 * x").outputs
+    assert value.data is not None and torch.equal(value.data, 2 * X)
+
+
+# What it knows
+
+
+def test_no_module_of_the_package_is_loaded_where_student_code_runs(worker: Worker) -> None:
+    source = """
+import sys
+def f(x):
+    raise ValueError([name for name in sys.modules if name.partition(".")[0] == "coursekit"])"""
+    assert message(worker, source) == "[]"
+
+
+@pytest.mark.parametrize(
+    "module", ["coursekit", "coursekit.nn.recurrent", "coursekit.grade.exercises.recurrent"]
+)
+def test_the_references_cannot_be_imported(worker: Worker, module: str) -> None:
+    found = outcome(worker, f"import importlib\ndef f(x):\n    return importlib.import_module({module!r})")
+    assert found.error == (
+        "ImportError",
+        "coursekit cannot be imported where homework is graded",
+        "hw.py, line 3",
+    )
+
+
+def test_nothing_is_open_and_nobody_types(worker: Worker) -> None:
+    assert message(worker, "import sys\ndef f(x):\n    raise ValueError(repr(sys.stdin.read()))") == "''"
+    if sys.platform == "linux":
+        source = "import os\ndef f(x):\n    raise ValueError(' '.join(sorted(os.listdir('/proc/self/fd'))))"
+        assert message(worker, source) == "0 1 2 3 4"  # 4 is the listing itself
+
+
+def test_it_runs_in_an_empty_folder_of_its_own(worker: Worker) -> None:
+    folder = message(worker, "import os\ndef f(x):\n    raise ValueError(os.getcwd())")
+    assert Path(folder).name.startswith("coursekit-") and list(Path(folder).iterdir()) == []
+
+
+def test_children_start_equal(worker: Worker) -> None:
+    """What one check changes, the next does not see."""
+    source = """
+import torch
+torch.seen = getattr(torch, "seen", 0) + 1
+def f(x):
+    raise ValueError(torch.seen, torch.rand(1).item())"""
+    first, second = message(worker, source), message(worker, source)
+    assert first == second and first.startswith("(1, ")
+
+
+def test_the_parent_has_one_thread(worker: Worker) -> None:
+    if sys.platform != "linux":
+        pytest.skip("counts threads in /proc")
+    source = "import os\ndef f(x):\n    raise ValueError(len(os.listdir(f'/proc/{os.getppid()}/task')))"
+    assert message(worker, source) == "1"
+
+
+# What comes back
+
+
+def test_errors_say_where_in_which_file(worker: Worker) -> None:
+    blocks = (
+        Block("code cell 2", 4, "def g(x):\n    return x @ x"),
+        Block("code cell 5", 1, "def f(x):\n    return g(x)"),
+    )
+    ending = worker.run(Task(blocks, "f", (Call((X,)),), QUICK))
+    error = decode_outcomes(ending.outcomes)[0].error
+    assert error is not None and (error.type, error.where) == ("RuntimeError", "code cell 2, line 5")
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("from hidden import f", "ModuleNotFoundError"),
+        ("if False:\n    def f(x): return x", "NameError"),
+        ("def f(x): return f(x)", "RecursionError"),
+        ("def f(x):\n    input('now?')", "EOFError"),
+        ("import sys\ndef f(x): sys.exit('bye')", "SystemExit"),
+        ("import torch\ndef f(x): return torch.zeros(10**12)", "RuntimeError"),
+        ("def f(x):\n    open('big', 'wb').write(bytes(2**21))", "OSError"),
+        ("f = 3", "TypeError"),
+        ("def f(x, y): return x", "TypeError"),
+    ],
+)
+def test_what_goes_wrong_in_the_function_is_reported(worker: Worker, source: str, kind: str) -> None:
+    error = outcome(worker, source).error
+    assert error is not None and error.type == kind
+    still_works(worker)
+
+
+def test_values_of_every_kind_are_described(worker: Worker) -> None:
+    source = """
+import torch
+def f(x):
+    huge = torch.zeros(1, 1).expand(10**5, 10**5)
+    return [x, x.float(), x.half(), x.to_sparse(), x.to("meta"), None, "a", huge]"""
+    found = outcome(worker, source)
+    assert found.returned == "list of 8"
+    assert [value.dtype for value in found.outputs] == [
+        "float64",
+        "float32",
+        "float16",
+        "float64",
+        "float64",
+        "",
+        "",
+        "float32",
+    ]
+    assert [value.data is not None for value in found.outputs] == [True, True] + [False] * 6
+    assert [value.type for value in found.outputs][5:7] == ["NoneType", "str"]
+    assert outcome(worker, "def f(x): return [x] * 10**6").returned == "list of 1000000"
+
+
+def test_a_function_may_ask_for_its_own_source(worker: Worker) -> None:
+    source = "import inspect\n\ndef f(x):\n    raise ValueError(inspect.getsource(f))"
+    assert message(worker, source) == "def f(x):\n    raise ValueError(inspect.getsource(f))\n"
+
+
+# What it survives
+
+
+def test_a_loop_without_end_is_ended(worker: Worker) -> None:
+    begun = time.monotonic()
+    assert run(worker, "def f(x):\n    while True: pass", 0.5).reason == "timeout"
+    assert run(worker, "import time\ntime.sleep(1000)\ndef f(x): pass", 0.5).reason == "timeout"
+    assert run(worker, "import signal\ndef f(x):\n    signal.pause()", 0.5).reason == "timeout"
+    assert time.monotonic() - begun < 20
+    still_works(worker)
+
+
+@pytest.mark.parametrize(
+    ("source", "how"),
+    [
+        ("import os\ndef f(x): os._exit(3)", "exit status 3"),
+        ("import ctypes\ndef f(x): ctypes.string_at(0)", "SIGSEGV"),
+        ("import os\ndef f(x): os.kill(os.getpid(), 9)", "SIGKILL"),
+        ("def f(x): raise KeyboardInterrupt", "exit status 1"),
+    ],
+)
+def test_a_process_that_ends_early_is_noticed(worker: Worker, source: str, how: str) -> None:
+    ending = run(worker, source)
+    assert (ending.reason, ending.how, ending.outcomes) == ("died", how, b"")
+    still_works(worker)
+
+
+def test_a_worker_knows_no_secrets_comes_back_to_life_and_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", "hush")
+    source = """
+import os
+def f(x):
+    open("a", "w").close()
+    raise ValueError("|".join([os.getcwd(), *os.environ]))"""
+    with Worker() as fresh:
+        folder, *names = message(fresh, source).split("|")
+        assert (Path(folder) / "a").exists()
+        assert set(names) <= {*PASSED_ON, *FIXED, "KMP_INIT_AT_FORK"}
+        ending = run(fresh, "import os\ndef f(x): os.kill(os.getppid(), 9)")
+        assert (ending.reason, ending.how) == ("died", "it took the worker process with it")
+        still_works(fresh)
+    assert not Path(folder).exists()
+
+
+def test_ten_megabytes_of_output_are_cut_and_do_not_block(worker: Worker) -> None:
+    ending = run(
+        worker,
+        "import sys\ndef f(x):\n    print('x' * 10**7)\n    sys.stderr.write('y' * 10**6)\n    return x",
+    )
+    assert ending.reason == "done"
+    assert ending.output == "x" * 64 * 1024
+
+
+def test_prints_are_kept_also_of_a_check_that_never_ends(worker: Worker) -> None:
+    ending = run(worker, "def f(x):\n    print('so far', flush=True)\n    while True: pass", 0.5)
+    assert (ending.reason, ending.output) == ("timeout", "so far\n")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "os.write(3, (2**62).to_bytes(8, 'little') + bytes(100)); os._exit(0)",
+        "os.write(3, (5).to_bytes(8, 'little') + b'abc'); os._exit(0)",
+        "os.close(3); import time; time.sleep(100)",
+    ],
+)
+def test_a_forged_answer_is_an_end_and_no_answer(worker: Worker, forged: str) -> None:
+    assert run(worker, f"import os\ndef f(x):\n    {forged}").reason == "died"
+    still_works(worker)
+
+
+def test_a_forged_message_is_passed_on_unread(worker: Worker) -> None:
+    ending = run(
+        worker, "import os\ndef f(x):\n    os.write(3, (3).to_bytes(8, 'little') + b'abc')\n    os._exit(0)"
+    )
+    assert (ending.reason, ending.outcomes) == ("done", b"abc")
+
+
+def test_a_process_that_forks_leaves_nobody_behind(worker: Worker, tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    source = (
+        "import os, time\n"
+        "def f(x):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        time.sleep(1000)\n"
+        f"    open({str(mark)!r}, 'w').write(str(child))\n"
+        "    return x"
+    )
+    assert run(worker, source).reason == "done"
+    pid = int(mark.read_text())
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            break
+        if Path(f"/proc/{pid}/stat").exists() and ") Z " in Path(f"/proc/{pid}/stat").read_text():
+            break  # dead, and only not yet collected by whoever inherited it
+        time.sleep(0.05)
+    else:
+        pytest.fail("a process of a check is still running")
+
+
+def test_a_worker_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('torch is broken here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(OSError, match="the worker process did not start: ImportError: torch is broken here"):
+        Worker().__enter__()
