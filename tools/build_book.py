@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import hashlib
 import os
 import shutil
 import subprocess
@@ -36,8 +37,24 @@ def vendor_mathjax() -> bool:
     return True
 
 
-def set_pages(toc: Path, staging: Path, fresh: bool) -> int:
-    """Run Jupyter Book on the filled cache. Every warning is an error."""
+def looks() -> str:
+    """A fingerprint of what every page depends on: settings, extension, templates, styles."""
+    digest = hashlib.sha256()
+    for folder in ("_ext", "_templates", "_static"):
+        for path in sorted((ROOT / "book" / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    digest.update((ROOT / "_config.yml").read_bytes())
+    return digest.hexdigest()
+
+
+def set_pages(toc: Path, staging: Path) -> int:
+    """Run Jupyter Book on the filled cache: on all pages if their looks changed, else on those that changed.
+
+    Every warning is an error.
+    """
+    mark, current = staging / "looks", looks()
+    fresh = not mark.exists() or mark.read_text() != current
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "--toc", str(toc)]
     command += ["--path-output", str(staging), "-W", "-n", "--keep-going"]
     command += ["--all"] if fresh else []
@@ -51,6 +68,7 @@ def set_pages(toc: Path, staging: Path, fresh: bool) -> int:
     if done.returncode or problems:
         print("\n".join(problems) or text[-4000:], file=sys.stderr)
         return done.returncode or 1
+    mark.write_text(current)
     return 0
 
 
@@ -83,7 +101,7 @@ def swap_in(new: Path, site: Path) -> None:
     shutil.rmtree(outgoing, ignore_errors=True)
 
 
-def build(instructor: bool, fresh: bool) -> int:
+def build(instructor: bool) -> int:
     name = "instructor" if instructor else "html"
     toc = ROOT / ("_toc_instructor.yml" if instructor else "_toc.yml")
     write_exercises()
@@ -97,7 +115,7 @@ def build(instructor: bool, fresh: bool) -> int:
     if not has_mathjax:
         print("book: npm fetched no MathJax, so the pages load it from a public server and need a network")
     staging = BUILD / f"staging-{name}"
-    status = set_pages(toc, staging, fresh)
+    status = set_pages(toc, staging)
     if status:
         print(f"book: the pages were not built; the log is {staging / 'build.log'}", file=sys.stderr)
         return status
@@ -111,10 +129,8 @@ def build(instructor: bool, fresh: bool) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--instructor", action="store_true", help="with the solutions, in _build/instructor")
-    parser.add_argument("--fresh", action="store_true", help="set every page again, not only what changed")
-    options = parser.parse_args()
     try:
-        return build(options.instructor, options.fresh)
+        return build(parser.parse_args().instructor)
     except KeyboardInterrupt:
         print(
             "\nbook: interrupted; finished notebooks are kept, run the command again",

@@ -40,7 +40,7 @@ class Failure:
 
 
 def notebook_environment() -> dict[str, str]:
-    """One thread a notebook, so that two on two cores do not disturb each other; figures that need no kernel."""
+    """One thread a notebook, so that two on two cores do not disturb each other; figures without a kernel."""
     return {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "COURSEKIT_STATIC": "1"}
 
 

@@ -57,13 +57,12 @@ def stripped(path: Path) -> str:
     notebook.cells = cells
     text = jupytext.writes(notebook, fmt=TEXT)
     text = re.sub(r"^ +jupytext_version:.*\n", "", text, flags=re.M)  # would change with every upgrade
-    return text.replace(
-        "---\n", f"---\n# Written by tools/homework.py from {name_of(path)}; edit that file.\n", 1
-    )
+    note = f"# Written by tools/homework.py from {name_of(path)}; edit that file."
+    return text.replace("---\n", f"---\n{note}\n", 1)
 
 
 def starter(match: re.Match[str]) -> str:
-    """What a student finds in place of an answer. Marks that do not say what to write stay, to be reported."""
+    """What a student finds in place of an answer. Marks that say nothing stay, to be reported."""
     indent, what = match[1], match[2].strip()
     if not what:
         return match[0]
@@ -108,7 +107,7 @@ def out_of_step() -> list[Path]:
 
 
 def to_notebook(path: Path) -> NotebookNode:
-    """A page as a notebook for Jupyter and Colab, in plain Markdown, with a set-up cell and lasting cell ids."""
+    """A page as a notebook for Jupyter and Colab: plain Markdown, a set-up cell, cell ids that last."""
     return notebook_of(path.read_text("utf8"), name_of(path))
 
 
@@ -192,11 +191,10 @@ def directive(name: str, title: str, body: list[str]) -> list[str]:
         return [f"![{options.get('alt', '')}]({title})", "", inside]
     if not inside:  # what the site fills in
         return []
-    return [
-        f"> **{title or name.capitalize()}**",
-        ">",
-        *(f"> {line}".rstrip() for line in inside.split("\n")),
-    ]
+    heading = title or name.capitalize()
+    if options.get("class") == "dropdown":
+        return ["<details>", f"<summary>{heading}</summary>", "", inside, "", "</details>"]
+    return [f"> **{heading}**", ">", *(f"> {line}".rstrip() for line in inside.split("\n"))]
 
 
 def name_of(path: Path) -> str:
@@ -206,9 +204,7 @@ def name_of(path: Path) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 if exercises/ is out of step"
-    )
+    parser.add_argument("--check", action="store_true", help="exit 1 if exercises/ is out of step")
     options = parser.parse_args()
     try:
         if not options.check:
@@ -220,9 +216,7 @@ def main() -> int:
         print(f"homework: {error}", file=sys.stderr)
         return 1
     if stale:
-        print(
-            f"homework: out of step with solutions/: {stale}; run python tools/homework.py", file=sys.stderr
-        )
+        print(f"homework: out of step: {stale}; run python tools/homework.py", file=sys.stderr)
     return int(bool(stale))
 
 

@@ -20,8 +20,6 @@ def check(function: Callable[..., Any], seed: int = 0) -> Verdict | None:
     The inputs follow from `seed` and are no secret; homework is graded on others. Whatever the function
     does, the answer is a verdict to look at and no exception.
     """
-    from coursekit.grade.notebook import (
-        check_function,
-    )  # only here: a worker process must not load the references
+    from coursekit.grade.notebook import check_function  # not above: a worker must not load the references
 
     return check_function(function, seed)

@@ -56,9 +56,8 @@ def grade_command(
             warnings.simplefilter("ignore")  # students' code has warnings of its own, which cost nothing
             results = grading.grade_all(exams, sources, jobs, lambda: progress.advance(bar))
     if json_file is not None:
-        report.write_whole(
-            json_file, report.as_json([report.record(graded, isolation) for graded in results])
-        )
+        rows = [report.record(graded, isolation) for graded in results]
+        report.write_whole(json_file, report.as_json(rows))
     if out is not None:
         run = {
             "target": target,

@@ -43,9 +43,9 @@ def explains(exam: Exam, answers: tuple[Answer, ...], outcomes: list[Outcome]) -
 
 def agree(got: Tensor, expected: Expected) -> bool:
     """Same shape, and every element within the tolerance; never where something is not a number."""
-    return got.shape == expected.value.shape and bool(
-        ((got - expected.value).abs() <= expected.tolerance).all()
-    )
+    if got.shape != expected.value.shape:
+        return False
+    return bool(((got - expected.value).abs() <= expected.tolerance).all())
 
 
 def difference(got: Tensor, expected: Expected, blocks: tuple[str, ...] = ()) -> str:
@@ -63,9 +63,8 @@ def difference(got: Tensor, expected: Expected, blocks: tuple[str, ...] = ()) ->
         worst = f"only by {float(error.max()):.1g}: is something computed in a lower precision on the way?"
     else:
         ratio = float(got[place] / value[place])
-        if wrong.numel() > 1 and agree(
-            got, Expected(ratio * value, expected.tolerance * max(1.0, abs(ratio)))
-        ):
+        scaled = Expected(ratio * value, expected.tolerance * max(1.0, abs(ratio)))
+        if wrong.numel() > 1 and agree(got, scaled):
             return f"has shape {shape}, and every element is {ratio:.3g} times what it should be"
         worst = f"is {ratio:.3g} times what it should be"
     count = f"{int(wrong.sum())} of {wrong.numel()} elements differ{rows_of(wrong, blocks)}"

@@ -68,4 +68,4 @@ class Exercise:
 
     @property
     def max_score(self) -> float:
-        return sum(part.points for part in self.parts)
+        return sum((part.points for part in self.parts), 0.0)

@@ -44,11 +44,11 @@ class Graded(NamedTuple):
 
     @property
     def score(self) -> float:
-        return sum(verdict.score for verdict in self.verdicts)
+        return sum((verdict.score for verdict in self.verdicts), 0.0)
 
     @property
     def max_score(self) -> float:
-        return sum(verdict.exercise.max_score for verdict in self.verdicts)
+        return sum((verdict.exercise.max_score for verdict in self.verdicts), 0.0)
 
 
 def find_sources(paths: Sequence[Path]) -> list[Source]:

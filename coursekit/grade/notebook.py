@@ -30,9 +30,8 @@ def check_function(function: Callable[..., Any], seed: int) -> Verdict | None:
     exercise = next((exercise for exercise in EXERCISES if exercise.function == name), None)
     if exercise is None:
         known = ", ".join(exercise.function for exercise in EXERCISES)
-        print(
-            f"check takes the function of an exercise ({known}); received {name or type(function).__name__}."
-        )
+        received = name or type(function).__name__
+        print(f"check takes the function of an exercise ({known}); received {received}.")
         return None
     use = forbidden_in(function, exercise)
     if use is not None:

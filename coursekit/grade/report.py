@@ -44,8 +44,11 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".part")
-    unfinished.write_text(text, "utf8")
-    os.replace(unfinished, path)
+    try:
+        unfinished.write_text(text, "utf8")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def as_json(content: Any) -> str:

@@ -13,7 +13,7 @@ Status = Literal["passed", "failed", "error", "timeout", "missing", "not_attempt
 WORDS: dict[Status, str] = {
     "passed": "passed",
     "failed": "not right yet",
-    "error": "stopped with an error",
+    "error": "could not be run",
     "timeout": "took too long",
     "missing": "missing",
     "not_attempted": "not attempted yet",
@@ -36,7 +36,8 @@ class Verdict:
 
     @property
     def score(self) -> float:
-        return sum(part.points for number, part in enumerate(self.exercise.parts) if number in self.right)
+        parts = enumerate(self.exercise.parts)
+        return sum((part.points for number, part in parts if number in self.right), 0.0)
 
     @property
     def headline(self) -> str:
@@ -66,9 +67,7 @@ class Verdict:
         return "\n".join(line for line in lines if line)
 
     def _repr_html_(self) -> str:
-        edge = EDGES.get(
-            self.status, EDGE_OTHERWISE
-        )  # decoration only: words say the same, in the page's own colours
+        edge = EDGES.get(self.status, EDGE_OTHERWISE)  # decoration: the words say the same
         rows = "".join(
             f'<li style="list-style: none"><span aria-hidden="true">{"✓" if right else "✗"}</span> '
             f"{escape(name)}: {'right' if right else 'not right'}</li>"

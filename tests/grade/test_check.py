@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import jupytext
 import pytest
 import torch
 from torch import nn
@@ -15,6 +17,7 @@ from coursekit.grade.exercises import EXERCISES
 from coursekit.grade.judge import judge
 from coursekit.grade.verdict import Verdict
 
+ROOT = Path(__file__).resolve().parents[2]
 GATES, CELL, BACKWARD = EXERCISES
 
 
@@ -239,6 +242,19 @@ def test_what_would_do_the_work_is_flagged_with_its_line(function: Callable, nam
 
 
 # Showing
+
+
+@pytest.mark.parametrize(("page", "status"), [("solutions", "passed"), ("exercises", "not_attempted")])
+def test_the_pages_of_the_homework_get_what_they_should(page: str, status: str) -> None:
+    cells = jupytext.read(ROOT / page / "recurrent.md").cells
+    sources = [
+        cell.source for cell in cells if cell.cell_type == "code" and not cell.source.startswith("check(")
+    ]
+    namespace: dict = {}
+    exec("\n".join(sources), namespace)
+    verdicts = [check(namespace[exercise.function]) for exercise in EXERCISES]
+    assert [verdict.status for verdict in verdicts] == [status] * 3
+    assert sum(verdict.score for verdict in verdicts) == (13 if status == "passed" else 0)
 
 
 def lstm_gates(*inputs):

@@ -181,7 +181,9 @@ def test_a_process_that_ends_early_is_noticed(worker: Worker, source: str, how: 
     still_works(worker)
 
 
-def test_a_worker_knows_no_secrets_comes_back_to_life_and_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_knows_no_secrets_comes_back_to_life_and_leaves_no_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "hush")
     source = """
 import os

@@ -1,8 +1,8 @@
 """Every displayed equation has a label and a test that bears it.
 
 `eq-...` is an equation the package computes: `tests/book/equations` holds a function `test_eq_...` that
-evaluates it, the page links to that test, and the directive `equation-tests` prints them all. `def-...` marks a
-definition that nothing computes. Anything else is a warning, hence a failed build.
+evaluates it, the page links to that test, and the directive `equation-tests` prints them all. `def-...` marks
+a definition that nothing computes. Anything else is a warning, hence a failed build.
 """
 
 from __future__ import annotations

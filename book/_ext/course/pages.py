@@ -28,7 +28,7 @@ def configure(app: Sphinx, config: Config) -> None:
     if (STATIC / MATHJAX).exists():
         config.mathjax_path = MATHJAX
     # here and not in _config.yml, where it would replace what Jupyter Book sets itself
-    config.html_theme_options["logo"] = {"text": config.project, "alt_text": f"{config.project}: first page"}
+    config.html_theme_options["logo"] = {"text": config.html_title, "alt_text": "first page"}
 
 
 def _is_thebe(script: Any) -> bool:

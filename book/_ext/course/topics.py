@@ -1,8 +1,8 @@
 """Which section teaches which topic, and which test checks it.
 
 A section says `{topics} RNN-31 RNN-32`; `book/topics.yml` names the topics that the course claims to teach;
-the directive `syllabus` lists each with its sections and tests. A topic that is claimed but not taught, or not
-tested, and one that is taught but not claimed, is a warning, hence a failed build.
+the directive `syllabus` lists each with its sections and tests. It is a warning, hence a failed build, when a
+topic is claimed but not taught or not tested, or taught but not claimed.
 """
 
 from __future__ import annotations
