@@ -58,6 +58,8 @@ def curves(
         if logx:
             ax.set_xscale("log")
             _plain_numbers(ax.xaxis, np.unique(np.concatenate(list(positions.values()))))
+        elif all(np.array_equal(values, values.round()) for values in positions.values()):
+            ax.locator_params(axis="x", integer=True)  # there is no step or epoch 1.5
         if logy:
             ax.set_yscale("log")
             _plain_numbers(ax.yaxis, np.concatenate([values.ravel() for values in runs.values()]))

@@ -81,7 +81,7 @@ def test_outcomes_arrive_as_they_were() -> None:
         message(b"[" * 100_000),
         message(b"[" + b"9" * 10_000 + b"]"),
         message(b'"\xff"'),
-        struct.pack("<I", protocol.MAX_JSON + 1) + bytes(protocol.MAX_JSON + 1),
+        struct.pack("<I", protocol.MAX_JSON + 1) + b"[]".rjust(protocol.MAX_JSON + 1),
         message(b"[]", b"\x01"),
         message(b"[]", struct.pack("<BBI", 1, 1, 1000)),  # announces 1000 values and brings none
         message(b"[]", struct.pack("<BBI", 3, 1, 0)),  # a dtype that nobody agreed on
