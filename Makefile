@@ -35,7 +35,7 @@ serve: book  ## show the site at http://localhost:8000 (PORT=... for another)
 
 test: check book  ## everything: style, types, unit tests, notebooks, pages in a browser
 	@$(BIN)/python tools/browser.py
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --quiet
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --quiet -rs
 	@$(BIN)/pytest --numprocesses $(WORKERS) --quiet --nbval --nbval-kernel-name python3 -c tools/nbval.ini _build/html/notebooks
 
 check: setup  ## style and types only, in seconds

@@ -54,7 +54,7 @@ class Exercise:
     cases: Callable[[Generator], Iterator[Case]]
     reference: Callable[..., tuple[Tensor, ...]]
     mistakes: tuple[Mistake, ...]
-    section: str  # label of the section that explains it
+    section: str  # what it is about, as the homework's link to the section that explains it says
     forbidden: tuple[str, ...] = ()
     differentiable: bool = True
 

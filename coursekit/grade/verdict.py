@@ -52,7 +52,9 @@ class Verdict:
         """Where to read again: the equation of the first part that is not right."""
         wrong = (part for number, part in enumerate(self.exercise.parts) if number not in self.right)
         first = next(wrong, None) if self.status == "failed" else None
-        return f"Read again: equation {first.equation} in section {self.exercise.section}." if first else ""
+        if first is None:
+            return ""
+        return f"Read again: equation {first.equation} in the section on {self.exercise.section}."
 
     @property
     def rows(self) -> list[tuple[bool, str]]:
@@ -69,13 +71,12 @@ class Verdict:
     def _repr_html_(self) -> str:
         edge = EDGES.get(self.status, EDGE_OTHERWISE)  # decoration: the words say the same
         rows = "".join(
-            f'<li style="list-style: none"><span aria-hidden="true">{"✓" if right else "✗"}</span> '
+            f'<li><span aria-hidden="true">{"✓" if right else "✗"}</span> '
             f"{escape(name)}: {'right' if right else 'not right'}</li>"
             for right, name in self.rows
         )
+        listed = f'<ul style="list-style: none; padding-left: 0">{rows}</ul>' if rows else ""
         sentences = "".join(f"<p>{escape(text)}</p>" for text in (self.sentence, self.advice) if text)
-        return (
-            f'<div style="border-left: 0.3em solid {edge}; padding-left: 1em; margin: 0.5em 0">'
-            f"<p><strong>{escape(self.exercise.function)}</strong>: {self.headline}</p>"
-            f"{f'<ul>{rows}</ul>' if rows else ''}{sentences}</div>"
-        )
+        headline = f"<p><strong>{escape(self.exercise.function)}</strong>: {self.headline}</p>"
+        style = f"border-left: 0.3em solid {edge}; padding-left: 1em; margin: 0.5em 0"
+        return f'<div style="{style}">{headline}{listed}{sentences}</div>'

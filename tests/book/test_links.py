@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import sys
 from pathlib import Path
@@ -61,3 +62,21 @@ def test_no_path_of_the_building_machine_is_published() -> None:
     for file in SITE.rglob("*"):
         if file.suffix in {".html", ".ipynb", ".js", ".txt", ".md"}:
             assert str(ROOT) not in file.read_text("utf8", "replace"), file.relative_to(SITE)
+
+
+def test_no_answer_of_the_homework_is_published() -> None:
+    """Neither the code between the marks nor an instructor's note stands anywhere in the students' site."""
+    secrets = []
+    for page in sorted((ROOT / "solutions").glob("*.md")):
+        text = page.read_text("utf8")
+        answers = re.findall(r"### BEGIN SOLUTION.*?\n(.*?)### END SOLUTION", text, re.S)
+        notes = re.findall(r'^\+\+\+ \{"tags": \["solution"\]\}\n(.*?)^\+\+\+$', text, re.S | re.M)
+        secrets += [
+            line.strip() for block in answers + notes for line in block.splitlines() if len(line) > 40
+        ]
+    assert len(secrets) > 10
+    for file in SITE.rglob("*"):
+        if file.suffix in {".html", ".ipynb", ".js", ".txt", ".md"}:
+            text = html.unescape(re.sub(r"<[^>]+>", "", file.read_text("utf8", "replace")))
+            found = [secret for secret in secrets if secret in text]
+            assert found == [], file.relative_to(SITE)

@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from playwright.sync_api import Page
+
+from coursekit.nn.recurrent import LSTMGates, lstm_update
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "book")]
@@ -115,3 +118,21 @@ def test_page_fits_a_phone(site_page, name: str) -> None:
     page = site_page(name, width=375)
     keep(page, "phone", name)
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+@pytest.mark.topic("RNN-31", "RNN-36")
+def test_the_gate_explorer_on_its_page_follows_the_keyboard_and_the_equations(site_page) -> None:
+    page = site_page("book/recurrent/30-lstm.html")
+    figure = page.locator(".ck-figure")
+    moves = {"forget": "ArrowRight", "input": "ArrowRight", "candidate": "ArrowLeft", "output": "ArrowRight"}
+    for name, key in moves.items():
+        figure.locator(f"input[name={name}]").focus()
+        for _ in range(6):
+            page.keyboard.press(key)
+    a = {name: float(figure.locator(f"input[name={name}]").input_value()) for name in (*moves, "memory")}
+    assert a["forget"] > 1 and a["candidate"] < 1  # where they started
+    f, i, o = (torch.sigmoid(torch.tensor([[a[name]]])) for name in ("forget", "input", "output"))
+    gates = LSTMGates(i, f, torch.tensor([[a["candidate"]]]).tanh(), o)
+    state = lstm_update(gates, torch.tensor([[a["memory"]]]))
+    said = figure.locator("output").text_content() or ""
+    assert f"c = {state.c.item():.3f}" in said and f"h = {state.h.item():.3f}" in said

@@ -277,7 +277,7 @@ def test_the_text_names_the_parts_the_mistake_and_the_place_to_read() -> None:
         "  ✗ the hidden state h\n"
         "  ✓ the cell state c\n"
         "MIS-36: h_t uses the new c_t.\n"
-        "Read again: equation eq-lstm-hidden in section sec-lstm-cell-state."
+        "Read again: equation eq-lstm-hidden in the section on the cell state."
     )
 
 

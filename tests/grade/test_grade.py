@@ -160,7 +160,7 @@ def test_the_folder_holds_what_it_takes_to_repeat_and_a_page_for_each(
     assert {page.stem for page in (out / "feedback").iterdir()} == rows.keys()
     page = (out / "feedback" / "bob.py.txt").read_text("utf8")
     assert page.startswith("bob.py: 12 of 13 points\n\nlstm_gates: passed, 4 of 4 points\n")
-    assert "Read again: equation eq-lstm-hidden in section sec-lstm-cell-state." in page
+    assert "Read again: equation eq-lstm-hidden in the section on the cell state." in page
 
 
 # Wrong calls

@@ -121,7 +121,11 @@ def test_the_book_has_every_label_that_the_grader_points_to() -> None:
     book = "".join(path.read_text("utf8") for path in (ROOT / "book").rglob("*.md"))
     labels = {part.equation for exercise in EXERCISES for part in exercise.parts}
     assert {label for label in labels if f"$$ ({label})" not in book} == set()
-    assert {exercise.section for exercise in EXERCISES if f"({exercise.section})=" not in book} == set()
+    links = dict(
+        re.findall(r"\{ref\}`(.+?) <(.+?)>`", (ROOT / "solutions" / "recurrent.md").read_text("utf8"))
+    )
+    assert {exercise.section for exercise in EXERCISES} == links.keys()
+    assert {label for label in links.values() if f"({label})=" not in book} == set()
 
 
 # Cutting

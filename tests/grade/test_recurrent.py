@@ -140,7 +140,7 @@ def test_points_are_earned_part_by_part() -> None:
     assert verdict.message.startswith(
         "The output gate o has shape (3, 4); 12 of 12 elements differ, the worst"
     )
-    assert verdict.advice == "Read again: equation eq-lstm-output in section sec-lstm-gates."
+    assert verdict.advice == "Read again: equation eq-lstm-output in the section on the gates."
 
 
 # Correct, but not as the reference does it

@@ -1,6 +1,6 @@
 """The exercises on the LSTM: its gates, one step of the cell, and that step's gradient by hand.
 
-B batch, D inputs, H hidden units. Gates come in the order i, f, g, o. Parameters are laid out as in PyTorch.
+N batch, D inputs, H hidden units. Gates come in the order i, f, g, o. Parameters are laid out as in PyTorch.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def gates_cases(generator: Generator) -> Iterator[Case]:
 def backward_cases(generator: Generator) -> Iterator[Case]:
     for case in cell_cases(generator):
         h = case.arguments[1]
-        grad_h, grad_c = torch.randn(2, *h.shape, generator=generator, dtype=h.dtype)  # (B, H) each
+        grad_h, grad_c = torch.randn(2, *h.shape, generator=generator, dtype=h.dtype)  # (N, H) each
         yield case._replace(arguments=(grad_h, grad_c, *case.arguments))
 
 
@@ -118,7 +118,7 @@ EXERCISES = (
         cases=gates_cases,
         reference=lstm_gates,
         mistakes=WRONG_GATES,
-        section="sec-lstm-gates",
+        section="the gates",
         forbidden=LIBRARY_LSTM,
     ),
     Exercise(
@@ -128,7 +128,7 @@ EXERCISES = (
         cases=cell_cases,
         reference=lstm_cell,
         mistakes=WRONG_CELLS,
-        section="sec-lstm-cell-state",
+        section="the cell state",
         forbidden=LIBRARY_LSTM,
     ),
     Exercise(
@@ -141,7 +141,7 @@ EXERCISES = (
         cases=backward_cases,
         reference=gradient_of(lstm_cell),
         mistakes=WRONG_GRADIENTS,
-        section="sec-lstm-gradient",
+        section="the gradient",
         forbidden=(*LIBRARY_LSTM, *AUTOGRAD),
         differentiable=False,
     ),

@@ -39,16 +39,16 @@ OLD_CELL = "h_t uses the new c_t."
 class Inputs(NamedTuple):
     """What a step of the LSTM reads."""
 
-    x: Tensor  # (B, D)
-    h: Tensor  # (B, H)
-    c: Tensor  # (B, H)
+    x: Tensor  # (N, D)
+    h: Tensor  # (N, H)
+    c: Tensor  # (N, H)
     weight_ih: Tensor  # (4H, D)
     weight_hh: Tensor  # (4H, H)
     bias_ih: Tensor  # (4H,)
     bias_hh: Tensor  # (4H,)
 
 
-Gates = tuple[Tensor, Tensor, Tensor, Tensor]  # i, f, g, o, each (B, H)
+Gates = tuple[Tensor, Tensor, Tensor, Tensor]  # i, f, g, o, each (N, H)
 State = tuple[Tensor, Tensor]  # h, c
 Gradients = tuple[Tensor, ...]  # one for each of Inputs, in their order
 Reading = Callable[[Inputs], Gates]
@@ -249,7 +249,7 @@ WRONG_CELLS = tuple(Mistake(id, say, of_cell(cell)) for id, say, cell in MISCOMP
 
 
 class Step(NamedTuple):
-    """What the backward pass of one step has at hand, each (B, H)."""
+    """What the backward pass of one step has at hand, each (N, H)."""
 
     grad_h: Tensor
     grad_c: Tensor
@@ -301,7 +301,7 @@ def by_hand(
             delta * i * (1 - g**2),
             grad_h * shown(s) * o * (1 - o),
         )
-        a = torch.cat(terms, dim=-1)  # (B, 4H)
+        a = torch.cat(terms, dim=-1)  # (N, 4H)
         bias = a.sum(0)
         return a @ n.weight_ih, a @ n.weight_hh, delta_old_c(s, delta), a.T @ n.x, a.T @ n.h, bias, bias
 
