@@ -76,14 +76,11 @@ def write_downloads(paths: list[Path], folder: Path) -> None:
     """The notebooks as `.ipynb` with their outputs, for Colab and for those who would rather download."""
     for path in paths:
         notebook = to_notebook(path)
-        outputs = [cell.outputs for cell in executed(path).cells if cell.cell_type == "code"]
-        code = [
-            c
-            for c in notebook.cells
-            if c.cell_type == "code" and "colab-setup" not in c.metadata.get("tags", [])
-        ]
-        for cell, output in zip(code, outputs, strict=True):
-            cell.outputs = output
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        own = [cell for cell in code if "colab-setup" not in cell.metadata.get("tags", [])]
+        done = [cell for cell in executed(path).cells if cell.cell_type == "code"]
+        for cell, result in zip(own, done, strict=True):
+            cell.outputs, cell.execution_count = result.outputs, result.execution_count
         target = (folder / path.relative_to(ROOT)).with_suffix(".ipynb")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(nbformat.writes(notebook) + "\n", "utf8")

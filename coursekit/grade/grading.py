@@ -111,7 +111,7 @@ def grade(worker: Worker, exams: Sequence[Exam], source: Source) -> Graded:
     begun = time.monotonic()
     verdicts: list[Verdict] = []
     try:
-        submission = read_submission(source.name, source.files)
+        submission = read_submission(source.files)
         for exam in exams:
             left = SUBMISSION_SECONDS - (time.monotonic() - begun)
             verdicts.append(grade_exercise(worker, exam, submission, min(CHECK_SECONDS, left)))
@@ -138,9 +138,7 @@ def grade_exercise(
         return Verdict(exercise, "timeout", "The time for this submission was used up before this exercise.")
     ending = worker.run(Task(blocks, exercise.function, exam.calls, seconds))
     if ending.reason == "timeout":
-        sentence = (
-            f"{exercise.function} did not finish within {seconds:.0f} seconds: is there an endless loop?"
-        )
+        sentence = f"{exercise.function} did not finish within {seconds:.0f} s: is there an endless loop?"
         return Verdict(exercise, "timeout", sentence, output=ending.output)
     if ending.reason == "died":
         sentence = f"The process that ran {exercise.function} ended before it could answer ({ending.how})."

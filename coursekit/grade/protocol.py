@@ -108,7 +108,7 @@ def decode(body: bytes) -> tuple[Any, list[Tensor]]:
 class Block(NamedTuple):
     """A piece of a submission: one statement, and where it stood."""
 
-    file: str  # how messages call it, e.g. "cell 2"
+    file: str  # how messages call it, e.g. "code cell 2"
     line: int  # its first line there
     source: str
 
@@ -196,8 +196,8 @@ def decode_outcomes(body: bytes) -> list[Outcome]:
             raise ProtocolError("something else where a number should be")
         return item
 
-    def each(item: Any, keys: int | None = None) -> list[Any]:
-        if not isinstance(item, list) or keys not in (None, len(item)):
+    def each(item: Any, length: int | None = None) -> list[Any]:
+        if not isinstance(item, list) or length not in (None, len(item)):
             raise ProtocolError("something else where a list should be")
         return item
 
@@ -210,22 +210,16 @@ def decode_outcomes(body: bytes) -> list[Outcome]:
         return Value("Tensor", str(data.dtype).removeprefix("torch."), tuple(data.shape), "cpu", data)
 
     def outcome(item: Any) -> Outcome:
-        if not isinstance(item, dict) or item.keys() != {
-            "returned",
-            "outputs",
-            "gradients",
-            "changed",
-            "error",
-        }:
+        if not isinstance(item, dict) or item.keys() != set(Outcome._fields):
             raise ProtocolError("something else where the outcome of a call should be")
+        rows = [each(row) for row in each(item["gradients"])]
+        error = item["error"]
         return Outcome(
             text(item["returned"]),
             tuple(value(output) for output in each(item["outputs"])),
-            tuple(
-                tuple(None if g is None else value(g) for g in each(row)) for row in each(item["gradients"])
-            ),
+            tuple(tuple(None if gradient is None else value(gradient) for gradient in row) for row in rows),
             tuple(whole(number, MAX_TENSORS) for number in each(item["changed"])),
-            None if item["error"] is None else Error(*(text(field) for field in each(item["error"], 3))),
+            None if error is None else Error(*(text(field) for field in each(error, 3))),
         )
 
     return [outcome(item) for item in each(content)]

@@ -51,12 +51,11 @@ class Statement:
 
 
 class Submission(NamedTuple):
-    name: str
     statements: tuple[Statement, ...]
     skipped: tuple[str, ...]  # sentences on cells that are no Python
 
 
-def read_submission(name: str, paths: Sequence[Path]) -> Submission:
+def read_submission(paths: Sequence[Path]) -> Submission:
     """One submission from its files, in their order: of a name defined twice, the later definition counts."""
     if not paths:
         raise SubmissionError("there is no .ipynb or .py file in this folder")
@@ -74,7 +73,7 @@ def read_submission(name: str, paths: Sequence[Path]) -> Submission:
                 if len(paths) == 1 and path.suffix == ".py":
                     raise SubmissionError(f"the file is not valid Python{place}") from None
                 skipped.append(f"{cell.name} is not valid Python{place} and was skipped")
-    return Submission(name, tuple(statements), tuple(skipped))
+    return Submission(tuple(statements), tuple(skipped))
 
 
 # Files to cells

@@ -90,7 +90,7 @@ def test_every_starter_names_its_equation_and_does_nothing_else(
     if suffix == ".md":
         nbformat.write(jupytext.read(path), tmp_path / "recurrent.ipynb")
         path = tmp_path / "recurrent.ipynb"
-    blocks = needed_for(exercise.function, read_submission("hw", [path]).statements)
+    blocks = needed_for(exercise.function, read_submission([path]).statements)
     (definition,) = ast.parse(blocks[-1].source).body
     docstring, statement = definition.body
     assert isinstance(statement, ast.Raise) and statement.exc.func.id == "NotImplementedError"

@@ -27,7 +27,7 @@ def read(tmp_path: Path, content: object, name: str = "hw.ipynb") -> Submission:
         path.write_bytes(content)
     else:
         path.write_text(content if isinstance(content, str) else json.dumps(content), "utf8")
-    return read_submission(name, [path])
+    return read_submission([path])
 
 
 def sources(submission: Submission, name: str = "f") -> list[str]:
@@ -113,10 +113,10 @@ def test_what_is_no_readable_file_gets_one_sentence(tmp_path: Path) -> None:
         ("gone.py", "the file cannot be opened: No such file or directory"),
     ]:
         with pytest.raises(SubmissionError) as caught:
-            read_submission(name, [tmp_path / name])
+            read_submission([tmp_path / name])
         assert str(caught.value) == sentence
     with pytest.raises(SubmissionError, match="no .ipynb or .py file in this folder"):
-        read_submission("empty", [])
+        read_submission([])
 
 
 def test_a_cell_that_is_no_python_is_skipped_and_mentioned(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_several_files_are_one_submission_and_say_which_is_which(tmp_path: Path)
     for name, source in [("a.ipynb", "def f(x):\n    return 1"), ("b.ipynb", F)]:
         (tmp_path / name).write_text(json.dumps(notebook(source)))
     (tmp_path / "c.py").write_text("y = 2")
-    submission = read_submission("ada", [tmp_path / name for name in ("a.ipynb", "b.ipynb", "c.py")])
+    submission = read_submission([tmp_path / name for name in ("a.ipynb", "b.ipynb", "c.py")])
     assert needed_for("f", submission.statements) == (Block("b.ipynb, code cell 1", 1, F),)
 
 
