@@ -20,7 +20,7 @@ setup: .venv/installed  ## make .venv and install everything (the other targets 
 .venv/installed: requirements.txt requirements-cuda.txt pyproject.toml tools/web/package-lock.json
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or newer; found $$(python3 --version 2>&1 || echo none)" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; rm -rf .venv; exit 1; }
-	@echo "installing the pinned packages into .venv"
+	@echo "installing the pinned packages into .venv (minutes, once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@cd tools/web && npm ci --silent >/dev/null 2>&1 || echo "make: npm could not fetch MathJax; the site will load it from a public server"

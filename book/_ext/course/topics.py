@@ -128,18 +128,24 @@ def _links(app: Sphinx, source: str, places: list[tuple[str, Place]]) -> nodes.p
     return line
 
 
+def _spoken(name: str) -> str:
+    """A test's name as words, or as the label of its equation."""
+    words = name.removeprefix("test_")
+    return words.replace("_", "-" if words.startswith("eq_") else " ")
+
+
 def _test_links(app: Sphinx, source: str, tests: list[Test]) -> nodes.paragraph:
     line = nodes.paragraph()
     options = app.config.html_theme_options
     repository = f"{options['repository_url']}/blob/{options.get('repository_branch', 'main')}"
     for position, test in enumerate(tests):
-        line += nodes.Text(", " if position else "")
+        line += nodes.Text(" · " if position else "")
         if test.name.startswith("test_eq_"):
             label = test.name.removeprefix("test_").replace("_", "-")
             uri = f"{app.builder.get_relative_uri(source, app.env.course_equation_page)}#{anchor(label)}"
         else:
             uri = f"{repository}/{test.file}"
-        line += nodes.reference("", "", nodes.literal(text=test.name.removeprefix("test_")), refuri=uri)
+        line += nodes.reference("", "", nodes.Text(_spoken(test.name)), refuri=uri)
     return line
 
 
