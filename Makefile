@@ -15,16 +15,21 @@ NOTEBOOK_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONHASHSEED=0 COURSEKIT_S
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/installed  ## make .venv and install everything (the other targets do it when needed)
+WEB := tools/web/node_modules/.package-lock.json
 
-.venv/installed: requirements.txt requirements-cuda.txt pyproject.toml tools/web/package-lock.json
+setup: .venv/installed $(WEB)  ## make .venv and install everything (the other targets do it when needed)
+
+.venv/installed: requirements.txt requirements-cuda.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or newer; found $$(python3 --version 2>&1 || echo none)" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; rm -rf .venv; exit 1; }
 	@echo "installing the pinned packages into .venv (minutes, once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
-	@cd tools/web && npm ci --silent >/dev/null 2>&1 || echo "make: npm could not fetch MathJax; the site will load it from a public server"
 	@touch $@
+
+$(WEB): tools/web/package-lock.json | .venv/installed
+	@cd tools/web && npm ci --silent >/dev/null 2>&1 && touch node_modules/.package-lock.json || \
+		echo "make: npm could not fetch MathJax; the site will load it from a public server"
 
 book: setup  ## run the notebooks, build the site, print the path of its first page
 	@$(BIN)/python tools/build_book.py
