@@ -146,4 +146,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    if status == 130:  # not to wait for running notebooks, whose kernels end when nobody listens any more
+        sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)
