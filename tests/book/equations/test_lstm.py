@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from coursekit.nn.recurrent import (
     LSTM,
     RNN,
+    LSTMGates,
     LSTMState,
     Peephole,
     lstm_gates,
@@ -185,22 +186,29 @@ def test_eq_lstm_share() -> None:
     assert 0.99**100 == pytest.approx(0.366, abs=5e-4)
 
 
-def errors(cell: Cell, steps: int) -> tuple[list[LSTMState], list, list[LSTMState], list[Tensor]]:
-    """A run whose loss reads every output: states, gates, and autograd's errors of every state and input."""
-    torch.manual_seed(5)
-    state, states, gates, loss = cell.state, [], [], torch.zeros((), dtype=torch.float64)
-    h, c = state.h.requires_grad_(), state.c.requires_grad_()
-    states.append(LSTMState(h, c))
-    xs = [normal(N, D).requires_grad_() for _ in range(steps)]
-    for x in xs:
+class Errors(NamedTuple):
+    """A run of some steps, and autograd's errors in it."""
+
+    states: list[LSTMState]  # the first is the start
+    gates: list[LSTMGates]
+    delta: list[LSTMState]  # the error of each state
+    inputs: list[Tensor]  # the error of each input
+    direct: list[Tensor]  # the part of each output's error that does not come from later steps
+
+
+def errors(cell: Cell, steps: int) -> Errors:
+    """A run whose loss puts a random weight on every output, and one on the last cell."""
+    states, gates, loss = [LSTMState(cell.h.requires_grad_(), cell.c.requires_grad_())], [], 0.0
+    xs, direct = [normal(N, D).requires_grad_() for _ in range(steps)], [normal(N, H) for _ in range(steps)]
+    for x, weight in zip(xs, direct, strict=True):
         gates.append(lstm_gates(x, states[-1], *cell.weights))
         states.append(lstm_step(x, states[-1], *cell.weights))
-        loss = loss + (states[-1].h * normal(N, H)).sum()
+        loss = loss + (states[-1].h * weight).sum()
     loss = loss + (states[-1].c * normal(N, H)).sum()
     flat = [tensor for state in states for tensor in state]
     grads = torch.autograd.grad(loss, [*flat, *xs])
-    pairs = [LSTMState(*grads[k : k + 2]) for k in range(0, len(flat), 2)]
-    return states, gates, pairs, list(grads[len(flat) :])
+    delta = [LSTMState(*grads[k : k + 2]) for k in range(0, len(flat), 2)]
+    return Errors(states, gates, delta, list(grads[len(flat) :]), direct)
 
 
 def output_slope(gates, state: LSTMState) -> Tensor:
@@ -210,7 +218,7 @@ def output_slope(gates, state: LSTMState) -> Tensor:
 
 @pytest.mark.topic("RNN-43")
 def test_eq_lstm_delta_c(cell: Cell) -> None:
-    states, gates, delta, _ = errors(cell, 3)
+    states, gates, delta, _, _ = errors(cell, 3)
     for t in (2, 3):
         plain = gates[t - 1].f * delta[t].c + delta[t - 1].h * output_slope(gates[t - 2], states[t - 1])
         close(delta[t - 1].c, plain)
@@ -218,7 +226,7 @@ def test_eq_lstm_delta_c(cell: Cell) -> None:
 
 @pytest.mark.topic("RNN-43")
 def test_eq_lstm_delta_c_two(cell: Cell) -> None:
-    states, gates, delta, _ = errors(cell, 3)
+    states, gates, delta, _, _ = errors(cell, 3)
     t = 3
     inner = gates[t - 1].f * delta[t].c + delta[t - 1].h * output_slope(gates[t - 2], states[t - 1])
     plain = gates[t - 2].f * inner + delta[t - 2].h * output_slope(gates[t - 3], states[t - 2])
@@ -250,7 +258,6 @@ def test_eq_lstm_delta_gates(cell: Cell) -> None:
     """A bias enters its layer with slope one: its gradient is the layer's error, summed over the batch."""
     delta, (_, _, _, _, _, grad_bias) = one_step_back(cell)
     close(grad_bias, torch.cat([delta[k].sum(0) for k in "ifgo"]))
-    states, gates, errors_, _ = errors(cell, 1)
     inside = (
         cell.bias.expand(N, -1).clone().requires_grad_()
     )  # the same loss as a function of what goes into the layers
@@ -276,12 +283,9 @@ def test_eq_lstm_delta_h(cell: Cell) -> None:
     close(grad_x, sum(delta[k] @ cell.W[k] for k in "ifgo"))
     close(grad_h, sum(delta[k] @ cell.U[k] for k in "ifgo"))
     # within a sequence the loss of step t-1 adds its own part, here a random weight on every output
-    states, gates, total, inputs = errors(cell, 2)
+    states, gates, total, inputs, direct = errors(cell, 2)
     later = delta_gates(gates[1], states[1], states[2], total[2].h, total[2].c)
-    torch.manual_seed(5)
-    [normal(N, D) for _ in range(2)]
-    direct = normal(N, H)  # the weight `errors` put on h_1
-    close(total[1].h, direct + sum(later[k] @ cell.U[k] for k in "ifgo"))
+    close(total[1].h, direct[0] + sum(later[k] @ cell.U[k] for k in "ifgo"))
     close(inputs[1], sum(later[k] @ cell.W[k] for k in "ifgo"))
 
 
