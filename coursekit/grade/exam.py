@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 
 from coursekit.grade.calls import Call
 from coursekit.grade.exercise import Case, Exercise
+from coursekit.grade.protocol import Questions
 
 FLOOR = 1e-8  # tolerance in float64, relative to the largest value or to 1
 FACTOR = 16  # how many times what rounding does to the reference is still accepted in float32
@@ -53,6 +54,10 @@ class Exam:
     @property
     def calls(self) -> tuple[Call, ...]:
         return tuple(check.call for check in self.checks)
+
+    @cached_property
+    def questions(self) -> Questions:
+        return Questions.of(self.calls)
 
     @cached_property
     def telling(self) -> tuple[int, ...]:

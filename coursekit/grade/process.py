@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import selectors
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
+import time
 from types import TracebackType
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
-from coursekit.grade.protocol import ProtocolError, Task, decode, encode_task, read_frame, write_frame
+from coursekit.grade.jail import Level, cgroups
+from coursekit.grade.protocol import (
+    FRAME_LENGTH,
+    MAX_FRAME,
+    Order,
+    ProtocolError,
+    Task,
+    encode_source,
+    receive,
+    send,
+    write_frame,
+)
 
 START_SECONDS = 120.0  # importing torch from a cold disk
-GRACE_SECONDS = 5.0  # beyond a task's own time, for the worker to end its child and answer
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+GRACE_SECONDS = 5.0  # beyond a task's own time, for the worker to end its child and say so
+MAX_OUTPUT = 64 * 1024  # bytes kept of what a check prints
+PIPE_SIZE = 2**20  # so that a child need not wait for the judge to read
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 FIXED = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
     "PYTHONHASHSEED": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -40,91 +56,191 @@ class Worker:
     """A worker process for the length of a `with` statement, started again if a submission takes it down."""
 
     def __enter__(self) -> Worker:
-        self._folder = tempfile.TemporaryDirectory(prefix="coursekit-", ignore_cleanup_errors=True)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._stack = contextlib.ExitStack()
+        self._running: Running | None = None
         try:
-            self._process = start(self._folder.name)
+            self._folder = self._stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="coursekit-", ignore_cleanup_errors=True)
+            )
+            self._stack.callback(self._stop)
+            self._running = Running(self._folder)
         except BaseException:
-            self._folder.cleanup()
+            self._stack.close()
             raise
+        self.level: Level = self._running.level
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
-        self._folder.cleanup()
+        self._stack.close()
 
     def run(self, task: Task) -> Ending:
         """Run a task; whatever the student's code does, an answer comes within its seconds and a few more."""
         try:
-            if self._process is None:
-                self._process = start(self._folder.name)
-            return ask(self._process, task)
-        except (OSError, ValueError, TypeError):
+            if self._running is None:
+                self._running = Running(self._folder)
+                self.level = self._running.level
+            return self._running.run(task)
+        except (OSError, ProtocolError):
             self._stop()
             return Ending("died", "it took the worker process with it", "", b"")
 
     def _stop(self) -> None:
-        if self._process is not None:
-            end(self._process)
-            self._process = None
+        if self._running is not None:
+            self._running.close()
+            self._running = None
 
 
-def start(folder: str) -> subprocess.Popen[bytes]:
-    """A worker that says it is ready, in a folder where a student's code can do no harm by accident."""
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "coursekit.grade.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            cwd=folder,
-            env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | FIXED,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        try:
-            with killed_after(START_SECONDS, process):
-                if read_frame(process.stdout) != b"ready":
-                    errors.seek(0)
-                    said = errors.read().decode("utf8", "replace").strip().splitlines()
-                    raise OSError(
-                        f"the worker process did not start: {said[-1] if said else 'it said nothing'}"
-                    )
-        except BaseException:
-            end(process)
-            raise
-    return process
+class Running:
+    """A worker process that has said it is ready."""
+
+    def __init__(self, folder: str) -> None:
+        self._known: set[str] = set()  # keys of the questions it has been sent
+        self._busy = False  # whether a child has been told to stop and has not been said to have ended
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(START_SECONDS)
+        with theirs, tempfile.TemporaryFile() as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "coursekit.grade.worker", str(theirs.fileno()), folder],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                pass_fds=[theirs.fileno()],
+                cwd=folder,
+                env=environment(folder),
+                start_new_session=True,
+            )
+            theirs.close()
+            self._group = cgroups.join(self._process.pid)
+            try:
+                ready = receive(self._socket)
+                if ready is None or ready.order is not Order.READY:
+                    raise OSError(f"the worker process did not start: {last_line(errors)}")
+            except BaseException:
+                self.close()
+                raise
+        self.level: Level = ready.body.decode()  # type: ignore[assignment]
+        self._socket.settimeout(GRACE_SECONDS)
+
+    def run(self, task: Task) -> Ending:
+        self._await_end()
+        if task.questions.key not in self._known:
+            send(self._socket, Order.QUESTIONS, task.questions.key.encode() + b"\n" + task.questions.body)
+            self._known.add(task.questions.key)
+        with contextlib.ExitStack() as stack:
+            (answer, to_answer), (printed, to_print) = pipe(stack), pipe(stack)
+            with source_file(task) as source:
+                order = f"{task.questions.key}\n{task.seconds}".encode()
+                send(self._socket, Order.RUN, order, [source.fileno(), to_answer.fileno(), to_print.fileno()])
+                self._busy = True
+            to_answer.close()  # the child's is the only one left, so its end can be noticed
+            to_print.close()
+            reason, reply, text = self._listen(answer, printed, time.monotonic() + task.seconds)
+            if reason == "done":  # the child is on its way out; meanwhile, the answer can be judged
+                send(self._socket, Order.STOP)
+                return Ending(reason, "", text, reply)
+            return Ending(reason, self._stop(), text, reply)
+
+    def _listen(self, answer: IO[bytes], printed: IO[bytes], deadline: float) -> tuple[str, bytes, str]:
+        """Read until the answer is whole, the child is gone, or its time is over: which, answer, prints."""
+        reply, text = Buffer(MAX_FRAME + FRAME_LENGTH.size), Buffer(MAX_OUTPUT)
+        with selectors.DefaultSelector() as selector:
+            selector.register(answer, selectors.EVENT_READ, reply)
+            selector.register(printed, selectors.EVENT_READ, text)
+            selector.register(self._socket, selectors.EVENT_READ)  # says when the child has ended
+            while True:
+                ready = [key for key, _ in selector.select(max(0.0, deadline - time.monotonic()))]
+                for key in ready:
+                    if key.data is not None and not key.data.take(key.fd):
+                        selector.unregister(key.fileobj)
+                if reply.holds_frame():
+                    reason = "done"
+                    break
+                nothing_left = [key.fileobj for key in ready] == [self._socket]
+                if nothing_left or reply.is_full() or answer not in selector.get_map():
+                    reason = "died"
+                    break
+                if time.monotonic() > deadline:
+                    reason = "timeout"
+                    break
+        with contextlib.suppress(BlockingIOError):
+            while not text.is_full() and text.take(printed.fileno()):
+                pass
+        return reason, bytes(reply.data[FRAME_LENGTH.size :]), text.data.decode("utf8", "replace")
+
+    def _stop(self) -> str:
+        """End the child, and say how it ended."""
+        send(self._socket, Order.STOP)
+        return self._await_end()
+
+    def _await_end(self) -> str:
+        if not self._busy:
+            return ""
+        message = receive(self._socket)
+        if message is None or message.order is not Order.ENDED:
+            raise ProtocolError("the worker ended")
+        self._busy = False
+        return message.body.decode()
+
+    def close(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._socket.close()
+        self._group.close()
 
 
-def ask(process: subprocess.Popen[bytes], task: Task) -> Ending:
-    assert process.stdin is not None and process.stdout is not None
-    with killed_after(task.seconds + GRACE_SECONDS, process):
-        write_frame(process.stdin, encode_task(task))
-        control, outcomes = read_frame(process.stdout), read_frame(process.stdout)
-    if control is None or outcomes is None:
-        raise ProtocolError("the stream ended")
-    (reason, how, output), _ = decode(control)
-    return Ending(reason, how, output, outcomes)
+def environment(folder: str) -> dict[str, str]:
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return passed_on | FIXED | {"TMPDIR": f"{folder}/scratch"}
 
 
-@contextlib.contextmanager
-def killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """When the time is over, end the process, and with it every read from it and every write to it."""
-    watch = threading.Timer(seconds, process.kill)
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.cancel()
+def last_line(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    said = errors.read().decode("utf8", "replace").strip().splitlines()
+    return said[-1] if said else "it said nothing"
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for stream in (process.stdin, process.stdout):
-        assert stream is not None
-        with contextlib.suppress(OSError):  # what it was last sent, it will not read
-            stream.close()
+def pipe(stack: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
+    """The ends of a pipe to read from and to write to, closed with the stack; reading does not wait."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+    ends = os.fdopen(reading, "rb", buffering=0), os.fdopen(writing, "wb", buffering=0)
+    for end in ends:
+        stack.enter_context(end)
+    return ends
+
+
+def source_file(task: Task) -> IO[bytes]:
+    """A file without a name that holds the submission as a frame."""
+    file = (
+        os.fdopen(os.memfd_create("task"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
+    )
+    write_frame(file, encode_source(task.blocks, task.function))
+    file.seek(0)
+    return file
+
+
+class Buffer:
+    """What has come through a pipe, up to a size; the rest is read and forgotten."""
+
+    def __init__(self, size: int) -> None:
+        self.data = bytearray()
+        self._size = size
+
+    def take(self, descriptor: int) -> bool:
+        """Read once; False at the end."""
+        data = os.read(descriptor, PIPE_SIZE)
+        self.data += data[: self._size - len(self.data)]
+        return bool(data)
+
+    def is_full(self) -> bool:
+        return len(self.data) == self._size
+
+    def holds_frame(self) -> bool:
+        head = FRAME_LENGTH.size
+        return len(self.data) >= head and len(self.data) >= head + FRAME_LENGTH.unpack_from(self.data)[0]

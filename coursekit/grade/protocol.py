@@ -1,35 +1,27 @@
-"""How judge and worker talk: frames of bytes over a pipe, without pickle; what arrives is checked first.
+"""How judge and worker talk.
 
-A frame is its length (8 bytes) and that many bytes. A message is one frame: a JSON text that refers to
-tensors by number, and the tensors as dtype, shape and raw values, all little-endian::
-
-    4 bytes  length of the JSON text
-    JSON     {"...": ..., "tensor": 0}
-    per tensor: 1 byte dtype, 1 byte number of axes, 4 bytes per axis, the values
+The judge gives orders to the worker's parent over a socket: an order is one byte, the length of what belongs
+to it (8 bytes) and that many bytes, together with descriptors. The submission and its answer go past the
+parent, between the judge and the child that runs it, as frames: a length (8 bytes) and that many bytes.
 """
 
 from __future__ import annotations
 
+import enum
+import hashlib
 import json
-import math
+import socket
 import struct
-from typing import IO, Any, NamedTuple
+from collections.abc import Sequence
+from typing import IO, NamedTuple
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from coursekit.grade.calls import MAX_TEXT, Call, Error, Outcome, Value
+from coursekit.grade.calls import Call
+from coursekit.grade.encoding import encode_calls
 
 MAX_FRAME = 64 * 2**20
-MAX_JSON = 4 * 2**20
-MAX_TENSORS = 20_000
-MAX_AXES = 16
-DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 2: np.dtype("<f8")}
-CODES = {torch.float32: 1, torch.float64: 2}
 FRAME_LENGTH = struct.Struct("<Q")
-JSON_LENGTH = struct.Struct("<I")
-TENSOR_HEAD = struct.Struct("<BB")
+ORDER = struct.Struct("<BQ")
+MAX_DESCRIPTORS = 3
 
 
 class ProtocolError(ValueError):
@@ -57,52 +49,49 @@ def read_frame(stream: IO[bytes]) -> bytes | None:
     return body
 
 
-# Messages
+class Order(enum.IntEnum):
+    READY = 1  # from the worker: at which level it locks its children in
+    QUESTIONS = 2  # to the worker: a key, and the calls it stands for
+    RUN = 3  # to the worker: a key and seconds; descriptors of submission, answer, prints
+    STOP = 4  # to the worker: end what runs
+    ENDED = 5  # from the worker: how it ended
 
 
-def encode(content: Any, tensors: list[Tensor]) -> bytes:
-    text = json.dumps(content).encode()
-    chunks = [JSON_LENGTH.pack(len(text)), text]
-    for tensor in tensors:
-        code = CODES[tensor.dtype]
-        chunks.append(TENSOR_HEAD.pack(code, tensor.ndim) + struct.pack(f"<{tensor.ndim}I", *tensor.shape))
-        chunks.append(tensor.detach().numpy().astype(DTYPES[code], copy=False).tobytes())
-    return b"".join(chunks)
+class Message(NamedTuple):
+    order: Order
+    body: bytes
+    descriptors: list[int]
 
 
-def decode(body: bytes) -> tuple[Any, list[Tensor]]:
-    """The content and tensors of a message; a ProtocolError for anything else."""
-    position = 0
-
-    def take(count: int) -> bytes:
-        nonlocal position
-        if count > len(body) - position:
-            raise ProtocolError(f"a message that announces {count} more bytes and has {len(body) - position}")
-        position += count
-        return body[position - count : position]
-
-    (length,) = JSON_LENGTH.unpack(take(JSON_LENGTH.size))
-    if length > MAX_JSON:
-        raise ProtocolError(f"a text of {length} bytes, at most {MAX_JSON} are read")
-    try:
-        content = json.loads(take(length))
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"a text that is no JSON ({type(error).__name__})") from None
-    tensors: list[Tensor] = []
-    while position < len(body):
-        code, axes = TENSOR_HEAD.unpack(take(TENSOR_HEAD.size))
-        if code not in DTYPES or axes > MAX_AXES or len(tensors) == MAX_TENSORS:
-            raise ProtocolError(f"tensor {len(tensors)} of dtype {code} with {axes} axes")
-        shape = struct.unpack(f"<{axes}I", take(4 * axes))
-        raw = np.frombuffer(take(math.prod(shape) * DTYPES[code].itemsize), DTYPES[code])
-        try:
-            tensors.append(torch.from_numpy(raw.astype(DTYPES[code].newbyteorder("="))).reshape(shape))
-        except (RuntimeError, ValueError, OverflowError):  # e.g. (0, 2**32 - 1, 2**32 - 1, 2**32 - 1)
-            raise ProtocolError(f"a tensor of impossible shape {shape}") from None
-    return content, tensors
+def send(to: socket.socket, order: Order, body: bytes = b"", descriptors: Sequence[int] = ()) -> None:
+    head = ORDER.pack(order, len(body))
+    if descriptors:
+        socket.send_fds(to, [head], descriptors)
+    else:
+        to.sendall(head)
+    to.sendall(body)
 
 
-# Judge to worker: what to run
+def receive(source: socket.socket) -> Message | None:
+    """The next order, or None at the end; a ProtocolError if the stream ends early or announces too much."""
+    head, descriptors, _, _ = socket.recv_fds(source, ORDER.size, MAX_DESCRIPTORS)
+    if not head:
+        return None
+    head += receive_exactly(source, ORDER.size - len(head))
+    number, length = ORDER.unpack(head)
+    if number not in list(Order) or length > MAX_FRAME:
+        raise ProtocolError(f"order {number} with {length} bytes")
+    return Message(Order(number), receive_exactly(source, length), descriptors)
+
+
+def receive_exactly(source: socket.socket, length: int) -> bytes:
+    received = bytearray()
+    while len(received) < length:
+        piece = source.recv(min(length - len(received), 2**20))
+        if not piece:
+            raise ProtocolError("the stream ended inside an order")
+        received += piece
+    return bytes(received)
 
 
 class Block(NamedTuple):
@@ -113,113 +102,31 @@ class Block(NamedTuple):
     source: str
 
 
+class Questions(NamedTuple):
+    """The calls of an exam as bytes. They are the same for all submissions, so a worker gets them once."""
+
+    key: str  # names them
+    body: bytes
+
+    @classmethod
+    def of(cls, calls: Sequence[Call]) -> Questions:
+        body = encode_calls(calls)
+        return cls(hashlib.sha256(body).hexdigest(), body)
+
+
 class Task(NamedTuple):
     """Run the blocks, then call a function they define."""
 
     blocks: tuple[Block, ...]
     function: str
-    calls: tuple[Call, ...]
+    questions: Questions
     seconds: float  # wall clock for all of it
 
 
-def encode_task(task: Task) -> bytes:
-    tensors: list[Tensor] = []
-    numbers: dict[int, int] = {}  # the same tensor, used in several calls, is sent once
-
-    def number(tensor: Tensor) -> int:
-        if id(tensor) not in numbers:
-            numbers[id(tensor)] = len(tensors)
-            tensors.append(tensor)
-        return numbers[id(tensor)]
-
-    calls = [
-        {
-            "arguments": [number(t) for t in call.arguments],
-            "cotangents": [number(t) for t in call.cotangents],
-            "elsewhere": call.elsewhere,
-        }
-        for call in task.calls
-    ]
-    content = {"blocks": task.blocks, "function": task.function, "calls": calls, "seconds": task.seconds}
-    return encode(content, tensors)
+def encode_source(blocks: tuple[Block, ...], function: str) -> bytes:
+    return json.dumps([function, blocks]).encode()
 
 
-def decode_task(body: bytes) -> Task:
-    content, tensors = decode(body)
-    calls = (
-        Call(
-            tuple(tensors[number] for number in call["arguments"]),
-            tuple(tensors[number] for number in call["cotangents"]),
-            call["elsewhere"],
-        )
-        for call in content["calls"]
-    )
-    blocks = tuple(Block(*block) for block in content["blocks"])
-    return Task(blocks, content["function"], tuple(calls), content["seconds"])
-
-
-# Worker to judge: what came back. A process that ran a student's code wrote it, so nothing in it is trusted.
-
-
-def encode_outcomes(outcomes: list[Outcome]) -> bytes:
-    tensors: list[Tensor] = []
-
-    def value(item: Value | None) -> Any:
-        if item is None or item.data is None:
-            return None if item is None else [item.type, item.dtype, item.shape, item.device]
-        tensors.append(item.data)
-        return len(tensors) - 1
-
-    content = [
-        {
-            "returned": outcome.returned,
-            "outputs": [value(item) for item in outcome.outputs],
-            "gradients": [[value(item) for item in row] for row in outcome.gradients],
-            "changed": outcome.changed,
-            "error": outcome.error,
-        }
-        for outcome in outcomes
-    ]
-    return encode(content, tensors)
-
-
-def decode_outcomes(body: bytes) -> list[Outcome]:
-    content, tensors = decode(body)
-
-    def text(item: Any) -> str:
-        if not isinstance(item, str):
-            raise ProtocolError("something else where a text should be")
-        return item[:MAX_TEXT]
-
-    def whole(item: Any, end: int) -> int:
-        if not isinstance(item, int) or not 0 <= item < end:
-            raise ProtocolError("something else where a number should be")
-        return item
-
-    def each(item: Any, length: int | None = None) -> list[Any]:
-        if not isinstance(item, list) or length not in (None, len(item)):
-            raise ProtocolError("something else where a list should be")
-        return item
-
-    def value(item: Any) -> Value:
-        if isinstance(item, list):
-            type_name, dtype, shape, device = each(item, 4)
-            sizes = tuple(whole(size, 2**63) for size in each(shape))
-            return Value(text(type_name), text(dtype), sizes, text(device))
-        data = tensors[whole(item, len(tensors))]
-        return Value("Tensor", str(data.dtype).removeprefix("torch."), tuple(data.shape), "cpu", data)
-
-    def outcome(item: Any) -> Outcome:
-        if not isinstance(item, dict) or item.keys() != set(Outcome._fields):
-            raise ProtocolError("something else where the outcome of a call should be")
-        rows = [each(row) for row in each(item["gradients"])]
-        error = item["error"]
-        return Outcome(
-            text(item["returned"]),
-            tuple(value(output) for output in each(item["outputs"])),
-            tuple(tuple(None if gradient is None else value(gradient) for gradient in row) for row in rows),
-            tuple(whole(number, MAX_TENSORS) for number in each(item["changed"])),
-            None if error is None else Error(*(text(field) for field in each(error, 3))),
-        )
-
-    return [outcome(item) for item in each(content)]
+def decode_source(body: bytes) -> tuple[tuple[Block, ...], str]:
+    function, blocks = json.loads(body)
+    return tuple(Block(*block) for block in blocks), function

@@ -1,9 +1,10 @@
 """The process that runs students' code: `python -m coursekit.grade.worker`. It knows no answer.
 
-It imports torch once and then forks, for every task that arrives on its input, one child that defines the
-function, calls it, and writes back what came out. The child is limited, timed, and killed with all it
-started. The parent never runs a student's code, and it stays at one thread, because the forked child of a
-process with threads can hang.
+It imports torch once and then, for every task, forks a child, which locks itself in, reads the submission,
+calls the function, and writes what came out. The judge hands over three descriptors with each task: where the
+submission is read, where the answer goes, and where prints go. The parent passes them on unused, so that it
+never holds a byte of a submission, and no child finds another student's code or answers in the memory it
+inherits. It stays at one thread, because the forked child of a process with threads can hang.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import codeop
 import importlib.abc
 import linecache
 import os
-import selectors
+import select
 import signal
+import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -25,34 +27,38 @@ import torch
 
 from coursekit.grade import jail
 from coursekit.grade.calls import Call, Outcome, describe_error, perform_all
+from coursekit.grade.encoding import decode_calls, encode_outcomes
 from coursekit.grade.protocol import (
-    FRAME_LENGTH,
-    MAX_FRAME,
     Block,
-    Task,
-    decode_task,
-    encode,
-    encode_outcomes,
+    Order,
+    decode_source,
     read_frame,
+    receive,
+    send,
     write_frame,
 )
 
-MAX_OUTPUT = 64 * 1024  # bytes kept of what a check prints
-TICK = 0.05  # seconds between looks at whether the child still lives
+TICK = 0.05  # seconds between looks at the child, where the system does not tell that it ended
 
 
 def main() -> None:
-    tasks, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # the pipe to the judge carries frames and nothing else
+    """Serve the judge at the other end of a socket, given by its descriptor, in a folder of its own."""
+    judge, folder = socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2])
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a killed child has said something
     torch.set_num_threads(1)
     warm_up()
+    prison = jail.prepare(folder)
     hide_references()
-    write_frame(replies, b"ready")
-    while (body := read_frame(tasks)) is not None:
-        ending, outcomes = run(decode_task(body))
-        write_frame(replies, encode(ending, []))
-        write_frame(replies, outcomes)
+    send(judge, Order.READY, prison.level.encode())
+    questions: dict[str, tuple[Call, ...]] = {}
+    while (message := receive(judge)) is not None:
+        if message.order is Order.QUESTIONS:
+            key, _, body = message.body.partition(b"\n")
+            questions[key.decode()] = decode_calls(body)
+        elif message.order is Order.RUN:
+            exam, _, seconds = message.body.decode().partition("\n")
+            how = run(prison, judge, questions[exam], float(seconds), message.descriptors)
+            send(judge, Order.ENDED, how.encode())
 
 
 def warm_up() -> None:
@@ -82,96 +88,87 @@ def hide_references() -> None:
 # The parent's side of a check
 
 
-def run(task: Task) -> tuple[list[str], bytes]:
-    """How a child ended ("done", "timeout" or "died"; details; its output), and the outcomes it wrote."""
-    from_child, to_parent = os.pipe()
-    output, printed = os.pipe()
-    child = os.fork()
+def run(
+    prison: jail.Jail, judge: socket.socket, calls: tuple[Call, ...], seconds: float, descriptors: list[int]
+) -> str:
+    """How a child ended, by itself or because the judge has had enough: exit status or signal."""
+    child = prison.fork()
     if child == 0:
-        run_child(task, printed, to_parent)
-    os.close(to_parent)
-    os.close(printed)
-    try:
-        reason, reply, text = listen(from_child, output, child, time.monotonic() + task.seconds)
-    finally:
-        os.close(from_child)
-        os.close(output)
-        how = end(child)
-    return [reason, how, text.decode("utf8", "replace")], reply
+        run_child(prison, calls, seconds, *descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    wait(judge, child)
+    end(child)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
-def listen(from_child: int, output: int, child: int, deadline: float) -> tuple[str, bytes, bytes]:
-    """Read until a whole frame has come, the child is gone, or its time is over."""
-    reply, text = bytearray(), bytearray()
-    with selectors.DefaultSelector() as selector:
-        selector.register(from_child, selectors.EVENT_READ, reply)
-        selector.register(output, selectors.EVENT_READ, text)
-        while True:
-            events = selector.select(TICK)
-            for key, _ in events:
-                data = os.read(key.fd, 2**16)
-                if data:
-                    room = MAX_OUTPUT - len(text) if key.data is text else len(data)
-                    key.data.extend(data[:room])
-                else:
-                    selector.unregister(key.fd)
-            begun = len(reply) >= FRAME_LENGTH.size
-            if begun and len(reply) >= FRAME_LENGTH.size + FRAME_LENGTH.unpack_from(reply)[0]:
-                return "done", bytes(reply[FRAME_LENGTH.size :]), bytes(text)
-            if len(reply) > MAX_FRAME or from_child not in selector.get_map():
-                return "died", b"", bytes(text)
-            if time.monotonic() > deadline:
-                return "timeout", b"", bytes(text)
-            if not events and is_gone(child):  # though something it started still holds the pipes
-                return "died", b"", bytes(text)
+def wait(judge: socket.socket, child: int) -> None:
+    """Until the child has ended or the judge says something, which can only be that it should."""
+    if not hasattr(os, "pidfd_open"):
+        while not select.select([judge], [], [], TICK)[0]:
+            if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                return
+    else:
+        ended = os.pidfd_open(child)
+        readable, _, _ = select.select([judge.fileno(), ended], [], [])
+        os.close(ended)
+        if judge.fileno() not in readable:
+            return
+    receive(judge)
 
 
-def is_gone(child: int) -> bool:
-    """Whether a child has ended; it stays a zombie, so that its number means nothing else yet."""
-    if not hasattr(os, "waitid"):  # macOS before Python 3.13; there, such a check runs into its time limit
-        return False
-    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-def end(child: int) -> str:
-    """Kill a child and the group of processes it leads, and say how it ended."""
+def end(child: int) -> None:
+    """Kill a child and the group of processes it leads, if they still live."""
     for kill in (os.killpg, os.kill):  # in its first moments it leads none
         try:
             kill(child, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
 # The child's side
 
 
-def run_child(task: Task, printed: int, to_parent: int) -> NoReturn:
+def run_child(
+    prison: jail.Jail, calls: tuple[Call, ...], seconds: float, source: int, reply: int, printed: int
+) -> NoReturn:
     status = 1
     try:
+        with os.fdopen(source, "rb") as stream:
+            submission = read_frame(stream)
+        assert submission is not None
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(printed, 1)
         os.dup2(printed, 2)
-        os.dup2(to_parent, 3)
-        os.closerange(4, min(os.sysconf("SC_OPEN_MAX"), 2**16))
-        jail.enter(task.seconds)
-        outcomes = outcomes_of(task)
+        close_all_but({0, 1, 2, reply, prison.rules})
+        prison.enter(seconds)
+        outcomes = outcomes_of(*decode_source(submission), calls)
         sys.stdout.flush()
-        with os.fdopen(3, "wb") as stream:
-            write_frame(stream, encode_outcomes(outcomes))
+        with os.fdopen(reply, "wb") as answer:
+            write_frame(answer, encode_outcomes(outcomes))
         status = 0
     finally:
         os._exit(status)
 
 
-def outcomes_of(task: Task) -> list[Outcome]:
+def close_all_but(kept: set[int | None]) -> None:
+    first = 0
+    for descriptor in sorted(number for number in kept if number is not None):
+        if first < descriptor:  # an empty range can count as all there are
+            os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, min(os.sysconf("SC_OPEN_MAX"), 2**16))
+
+
+def outcomes_of(blocks: tuple[Block, ...], name: str, calls: tuple[Call, ...]) -> list[Outcome]:
     """One outcome per call; a single one, with an error, where the function cannot be defined."""
-    files = {block.file: block.file for block in task.blocks}
+    files = {block.file: block.file for block in blocks}
     try:
-        function = define(task.blocks, task.function)
+        function = define(blocks, name)
     except (Exception, SystemExit) as error:
         return [Outcome(error=describe_error(error, files))]
-    return perform_all(function, task.calls, files)
+    return perform_all(function, calls, files)
 
 
 def define(blocks: tuple[Block, ...], name: str) -> Callable[..., Any]:

@@ -11,15 +11,16 @@ import pytest
 import torch
 
 from coursekit.grade.calls import Call, Outcome
+from coursekit.grade.encoding import decode_outcomes
 from coursekit.grade.process import FIXED, PASSED_ON, Ending, Worker
-from coursekit.grade.protocol import Block, Task, decode_outcomes
+from coursekit.grade.protocol import Block, Questions, Task
 
 X = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
 QUICK = 30.0  # far above what any check here takes; a loaded machine must not fail a test
 
 
 def run(worker: Worker, source: str, seconds: float = QUICK, *calls: Call) -> Ending:
-    return worker.run(Task((Block("hw.py", 1, source),), "f", calls or (Call((X,)),), seconds))
+    return worker.run(Task((Block("hw.py", 1, source),), "f", Questions.of(calls or (Call((X,)),)), seconds))
 
 
 def outcome(worker: Worker, source: str) -> Outcome:
@@ -101,7 +102,7 @@ def test_errors_say_where_in_which_file(worker: Worker) -> None:
         Block("code cell 2", 4, "def g(x):\n    return x @ x"),
         Block("code cell 5", 1, "def f(x):\n    return g(x)"),
     )
-    ending = worker.run(Task(blocks, "f", (Call((X,)),), QUICK))
+    ending = worker.run(Task(blocks, "f", Questions.of((Call((X,)),)), QUICK))
     error = decode_outcomes(ending.outcomes)[0].error
     assert error is not None and (error.type, error.where) == ("RuntimeError", "code cell 2, line 5")
 
