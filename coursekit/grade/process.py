@@ -32,6 +32,7 @@ START_SECONDS = 120.0  # importing torch from a cold disk
 GRACE_SECONDS = 5.0  # beyond a task's own time, for the worker to end its child and say so
 MAX_OUTPUT = 64 * 1024  # bytes kept of what a check prints
 PIPE_SIZE = 2**20  # so that a child need not wait for the judge to read
+COMMAND = (sys.executable, "-P", "-m", "coursekit.grade.worker")
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 FIXED = {
     "OMP_NUM_THREADS": "1",
@@ -53,7 +54,13 @@ class Ending(NamedTuple):
 
 
 class Worker:
-    """A worker process for the length of a `with` statement, started again if a submission takes it down."""
+    """A worker process for the length of a `with` statement, started again if a submission takes it down.
+
+    `level` says how far it locks submissions in: as far as this machine can, and no farther than `best`.
+    """
+
+    def __init__(self, best: Level = "full") -> None:
+        self._best: Level = best
 
     def __enter__(self) -> Worker:
         self._stack = contextlib.ExitStack()
@@ -63,7 +70,7 @@ class Worker:
                 tempfile.TemporaryDirectory(prefix="coursekit-", ignore_cleanup_errors=True)
             )
             self._stack.callback(self._stop)
-            self._running = Running(self._folder)
+            self._running = Running(self._folder, self._best)
         except BaseException:
             self._stack.close()
             raise
@@ -79,7 +86,7 @@ class Worker:
         """Run a task; whatever the student's code does, an answer comes within its seconds and a few more."""
         try:
             if self._running is None:
-                self._running = Running(self._folder)
+                self._running = Running(self._folder, self._best)
                 self.level = self._running.level
             return self._running.run(task)
         except (OSError, ProtocolError):
@@ -95,14 +102,14 @@ class Worker:
 class Running:
     """A worker process that has said it is ready."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, best: Level) -> None:
         self._known: set[str] = set()  # keys of the questions it has been sent
         self._busy = False  # whether a child has been told to stop and has not been said to have ended
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(START_SECONDS)
         with theirs, tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "coursekit.grade.worker", str(theirs.fileno()), folder],
+                [*COMMAND, str(theirs.fileno()), folder, best],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Literal
 
 from coursekit.grade.jail import landlock, limits, namespaces, seccomp
-from coursekit.grade.jail.system import PR_SET_PDEATHSIG, drop_capabilities, no_new_privileges, prctl
+from coursekit.grade.jail.system import MACHINE, PR_SET_PDEATHSIG, drop_capabilities, no_new_privileges, prctl
 
 Level = Literal["full", "reduced", "limits-only"]
+LEVELS: tuple[Level, ...] = ("full", "reduced", "limits-only")
 TRIAL_SECONDS = 5.0
 FIRST_TO_GO = "1000"  # where memory runs out, on the kernel's scale from -1000 to 1000
 
@@ -46,8 +47,6 @@ class Jail:
         limits.limit(seconds, self.mapped)
         if sys.platform == "linux":
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            with contextlib.suppress(OSError):
-                Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
         if self.own_pids is None:
             os.chdir(self.scratch)
         else:
@@ -60,27 +59,34 @@ class Jail:
             seccomp.restrict(os.getpid())
 
 
-def prepare(folder: Path) -> Jail:
-    """The best jail this machine can make. `folder` is the worker's own.
+def prepare(folder: Path, best: Level = "full") -> Jail:
+    """The best jail this machine can make, and none better than `best`. `folder` is the worker's own.
 
-    Where it can be made, the caller goes on as the first process of a pid namespace.
+    Where namespaces can be made, the caller goes on as the first process of one.
     """
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     plain = Jail("limits-only", str(scratch), limits.mapped_bytes())
+    for level in LEVELS[LEVELS.index(best) : -1]:
+        with contextlib.suppress(OSError):
+            jail = locked(plain, level)
+            if holds(jail):
+                return jail
+    return plain
+
+
+def locked(plain: Jail, level: Level) -> Jail:
+    """A jail with locks; an OSError where the system cannot make them."""
     if sys.platform != "linux" or not seccomp.is_known():
-        return plain
-    try:
-        reduced = replace(plain, level="reduced", rules=landlock.ruleset(None))
-    except OSError:
-        return plain
+        raise OSError("there are no locks for this system")
     with contextlib.suppress(OSError):
-        own_pids = namespaces.enter_own()
-        # the folder above, because Landlock looks at what lies under a mount; it is read-only then
-        full = replace(plain, level="full", rules=landlock.ruleset(str(folder)), own_pids=own_pids)
-        if holds(full):
-            return full
-    return reduced if holds(reduced) else plain
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
+    if level == "reduced":
+        return replace(plain, level=level, rules=landlock.ruleset(None))
+    # the folder above, because Landlock looks at what lies under a mount; the rest of it is read-only then
+    rules = landlock.ruleset(str(Path(plain.scratch).parent))
+    seccomp.program(MACHINE, namespaces.FIRST)  # kept, so that no child has to put it together
+    return replace(plain, level=level, rules=rules, own_pids=namespaces.enter_own())
 
 
 def holds(jail: Jail) -> bool:

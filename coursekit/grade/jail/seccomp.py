@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import struct
 from collections.abc import Iterable
 
@@ -190,6 +191,7 @@ def one_of(which: int, values: Iterable[int]) -> bytes:
     return argument(which) + checks + answer(REFUSE | errno.EPERM)
 
 
+@functools.cache
 def program(machine: str, process: int) -> bytes:
     """The filter for a process, which may signal itself and nobody else."""
     here = ("x86_64", "aarch64").index(machine)
