@@ -1,7 +1,8 @@
 """Namespaces: a process that sees no other process, no network, and a scratch folder instead of a disk.
 
-The worker enters a user namespace of its own once. In it, it may make the others without being root, one
-set for every check. A pid namespace concerns children only, and a process may choose one for its children
+The worker enters a user namespace of its own once, and in it a network without a connection, in which nothing
+can stay behind from one check to the next. From then on it may make the others without being root, a set for
+every check. A pid namespace concerns children only, and a process may choose one for its children
 only once, unless it goes back to its own in between, which it may where it lives in one that it owns: so the
 worker's real work is done by a child that is the first process of such a namespace.
 """
@@ -23,7 +24,8 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
-FOR_A_CHECK = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET
+FOR_A_WORKER = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET  # a network takes half a millisecond to make
+FOR_A_CHECK = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC
 
 FIRST = 1  # the number of a namespace's first process
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
@@ -37,12 +39,12 @@ def unshare(flags: int) -> None:
 
 
 def enter_own() -> int:
-    """Go on as the first process of new user and pid namespaces; returns a descriptor of the latter.
+    """Go on as the first process of new user, network and pid namespaces; a descriptor of the last.
 
     The process that calls this stays behind, waits, and ends as the new one does.
     """
     user, group = os.geteuid(), os.getegid()
-    unshare(CLONE_NEWUSER | CLONE_NEWPID)
+    unshare(FOR_A_WORKER)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
@@ -63,7 +65,7 @@ def fork_into_new(own: int) -> int:
 
 
 def isolate(scratch: str) -> None:
-    """Leave the machine's network and names; every mount read-only but for an empty folder in memory."""
+    """Leave the machine's names and shared memory; every mount read-only but for an empty folder in memory."""
     unshare(FOR_A_CHECK)
     read_only = ctypes.c_char_p(struct.pack("=QQQQ", MOUNT_ATTR_RDONLY, 0, 0, 0))
     syscall(MOUNT_SETATTR, AT_FDCWD, ctypes.c_char_p(b"/"), AT_RECURSIVE, read_only, 32, what="mount_setattr")
