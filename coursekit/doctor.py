@@ -8,6 +8,7 @@ import platform
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ import coursekit
 OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE = 2 * 10**9  # bytes: more than the course's largest data set takes while it is unpacked
 MOST_FILES = 20
+TRIAL_SECONDS = 60
 OPTIONAL = {"book": "to build the site", "test": "to run the tests"}
 COLORS = {"ok": "green", "note": "yellow", "missing": "bold red"}
 
@@ -37,7 +39,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """All findings, also where PyTorch or something else is missing."""
-    return [*python(), *packages(), *devices(), *data()]
+    return [*python(), *packages(), *devices(), *grading(), *data()]
 
 
 def python() -> Iterator[Finding]:
@@ -128,6 +130,21 @@ def devices() -> Iterator[Finding]:
             "cuda", f"there is an NVIDIA driver, but PyTorch {built} and sees no card", "note", mend
         )
     yield Finding("device", f"auto = {pick_device()}")
+
+
+def grading() -> Iterator[Finding]:
+    """How far a submission can be locked in. Tried in a process of its own, which does not come out again."""
+    if os.name != "posix":
+        yield Finding("grading", "needs Linux or macOS", "note", "the Windows Subsystem for Linux has one")
+        return
+    command = [sys.executable, "-m", "coursekit.grade.jail"]
+    tried = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_SECONDS)
+    level = tried.stdout.strip() or "unknown"
+    value = f"submissions are isolated: {level}"
+    if level == "full":
+        yield Finding("grading", value)
+    else:
+        yield Finding("grading", value, "note", "Linux with user namespaces and Landlock; or grade with care")
 
 
 def data() -> Iterator[Finding]:

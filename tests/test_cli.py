@@ -179,6 +179,9 @@ def test_doctor_finds_this_machine_in_order(
     assert values["data/corpus"] == "1.5 MB"
     assert values["data/movies.zip.part"] == "20 B, unfinished"
     assert "threads in PyTorch" in values["cpu"] and values["disk"].endswith("free")
+    tried = subprocess.run([sys.executable, "-m", "coursekit.grade.jail"], capture_output=True, text=True)
+    assert values["grading"] == f"submissions are isolated: {tried.stdout.strip()}"
+    assert tried.stdout.strip() in ("full", "reduced", "limits-only")
 
 
 def test_doctor_reads_well_without_colours(
