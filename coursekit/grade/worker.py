@@ -14,6 +14,7 @@ import importlib.abc
 import linecache
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -65,6 +66,7 @@ def main() -> None:
             tasks += 1
             if tasks == A_BATCH:
                 use_large_pages()
+    shutil.rmtree(folder, ignore_errors=True)  # the judge may have been killed before it could
 
 
 def warm_up() -> None:
@@ -105,6 +107,7 @@ def run(
         os.close(descriptor)
     wait(judge, child)
     end(child)
+    prison.tidy()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 

@@ -420,6 +420,30 @@ def test_a_lock_that_is_missing_or_does_not_hold_lowers_the_level(
     assert level_when(statement, tmp_path) == level
 
 
+def test_the_folder_is_emptied_between_checks_where_it_lies_on_disk() -> None:
+    with Worker(best="limits-only") as worker:
+        write = "said = (os.path.basename(os.getcwd()), os.listdir())\nopen('mine', 'w').write('x')"
+        assert attempt(worker, write) == attempt(worker, write) == ("", "('scratch', [])")
+
+
+def test_a_worker_whose_judge_was_killed_leaves_nothing() -> None:
+    source = (
+        "from coursekit.grade.process import Worker\n"
+        "worker = Worker().__enter__()\n"
+        "print(worker._folder, worker._running._process.pid, flush=True)\n"
+        "input()"
+    )
+    command = [sys.executable, "-c", source]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as judge:
+        assert judge.stdout is not None
+        folder, process = judge.stdout.readline().split()
+        judge.kill()
+    end = time.monotonic() + QUICK
+    while Path(folder).exists() or Path("/proc", process).exists():
+        assert time.monotonic() < end, "the worker or its folder is still there"
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("best", ["full", "reduced", "limits-only"])
 def test_a_worker_answers_at_every_level_and_never_above_the_one_asked_for(best: Level) -> None:
     with Worker(best=best) as worker:
@@ -451,6 +475,19 @@ def test_control_groups_bound_a_worker_where_they_can_be_made() -> None:
         process.wait()
         groups.close()
     assert not any(folder.exists() for folder in groups.folders)
+
+
+def test_groups_of_judges_that_were_killed_are_cleared_away(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    (tmp_path / f"coursekit-{ended.pid}-1").mkdir()
+    (tmp_path / f"coursekit-{os.getpid()}-1").mkdir()
+    (tmp_path / "coursekit-notes-of-mine").mkdir()
+    cgroups.clear_away(tmp_path)
+    assert {folder.name for folder in tmp_path.iterdir()} == {
+        f"coursekit-{os.getpid()}-1",
+        "coursekit-notes-of-mine",
+    }
 
 
 def test_ranges_of_memory_are_read_from_the_table() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -57,6 +58,12 @@ class Jail:
             os.close(self.rules)
             drop_capabilities()
             seccomp.restrict(os.getpid())
+
+    def tidy(self) -> None:
+        """Between checks: where a folder on disk was written in, empty it."""
+        if self.rules is None:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            os.makedirs(self.scratch, exist_ok=True)
 
 
 def prepare(folder: Path, best: Level = "full") -> Jail:

@@ -14,6 +14,7 @@ from pathlib import Path
 from coursekit.grade.jail.limits import EXTRA_MEMORY
 
 ROOT = Path("/sys/fs/cgroup")
+PREFIX = "coursekit-"
 MEMORY = EXTRA_MEMORY + 2**30  # bytes, for a child and the worker that waits for it
 PROCESSES = 128  # threads count
 LIMITS = {  # where a controller keeps its limit, in version 1 and 2
@@ -45,8 +46,9 @@ def join(process: int) -> Groups:
     """Put a process into groups of its own, as many as can be made."""
     made: list[Path] = []
     for controller, base in own_groups().items():
+        clear_away(base)
         v1, v2, value = LIMITS[controller]
-        folder = base / f"coursekit-{os.getpid()}-{process}"
+        folder = base / f"{PREFIX}{os.getpid()}-{process}"
         with contextlib.suppress(OSError):
             folder.mkdir(exist_ok=True)
             if folder not in made:
@@ -56,6 +58,15 @@ def join(process: int) -> Groups:
                 limit.write_text(str(value))
                 (folder / "cgroup.procs").write_text(str(process))
     return Groups(made)
+
+
+def clear_away(base: Path) -> None:
+    """Remove the groups of judges that were killed and could not do it themselves."""
+    for folder in base.glob(f"{PREFIX}*-*"):
+        judge = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if judge.isdecimal() and not Path("/proc", judge).exists():
+            with contextlib.suppress(OSError):  # not empty: its worker is just ending
+                folder.rmdir()
 
 
 def own_groups() -> dict[str, Path]:
