@@ -65,7 +65,7 @@ def fork_into_new(own: int) -> int:
 
 
 def isolate(scratch: str) -> None:
-    """Leave the machine's names and shared memory; mounts become read-only but for an empty folder in memory."""
+    """Leave the machine's names and shared memory; its files become read-only but for a folder in memory."""
     unshare(FOR_A_CHECK)
     read_only = ctypes.c_char_p(struct.pack("=QQQQ", MOUNT_ATTR_RDONLY, 0, 0, 0))
     syscall(MOUNT_SETATTR, AT_FDCWD, ctypes.c_char_p(b"/"), AT_RECURSIVE, read_only, 32, what="mount_setattr")
