@@ -60,7 +60,7 @@ def test_version() -> None:
         (("grade",), "Missing argument 'UNIT_OR_ID'"),
         (("grade", "recurrent"), "Missing argument 'paths'"),
         (("grade", "recurrent", "x", "--jobs", "many"), "Invalid value for '--jobs'"),
-        (("grade", "no-such-unit", "x"), "no-such-unit"),
+        (("grade", "recurrent", "no-such-folder"), "no-such-folder"),
         (("check", "no-such-file.py"), "no-such-file.py"),
     ],
 )
@@ -154,10 +154,20 @@ def test_grade_and_check_pass_their_arguments_on(
     monkeypatch.setattr(command, "grade_command", grade)
     monkeypatch.setattr(command, "check_command", check)
     line = "grade recurrent a.py b --jobs 3 --out reports --json all.json --seed k --allow-reduced-isolation"
+    line += " --format lti,junit --roster who.csv --canvas c.csv --canvas-column HW --cluster tcp://h:1"
     assert call(monkeypatch, capsys, *line.split())[0] == 0
     assert call(monkeypatch, capsys, "check", "mine.ipynb")[0] == 1
     options = dict(
-        json_file=Path("all.json"), out=Path("reports"), jobs=3, seed="k", allow_reduced_isolation=True
+        json_file=Path("all.json"),
+        out=Path("reports"),
+        formats=["lti", "junit"],
+        jobs=3,
+        cluster="tcp://h:1",
+        seed="k",
+        allow_reduced_isolation=True,
+        roster=Path("who.csv"),
+        canvas=Path("c.csv"),
+        canvas_column="HW",
     )
     assert calls == [("recurrent", [Path("a.py"), Path("b")], options), Path("mine.ipynb")]
 

@@ -11,15 +11,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from coursekit.grade.verdict import Verdict
 
-__all__ = ["check"]
+__all__ = ["check", "require"]
 
 
-def check(function: Callable[..., Any], seed: int = 0) -> Verdict | None:
+def check(function: Callable[..., Any], seed: int = 0, exercises: str | None = None) -> Verdict | None:
     """Compare a function you wrote with the course's reference of that name, and say what is not right yet.
 
     The inputs follow from `seed` and are no secret; homework is graded on others. Whatever the function
-    does, the answer is a verdict to look at and no exception.
+    does, the answer is a verdict to look at and no exception. `exercises` is the path of a .py file that
+    declares exercises of its own.
     """
     from coursekit.grade.notebook import check_function  # not above: a worker must not load the references
 
-    return check_function(function, seed)
+    return check_function(function, seed, exercises)
+
+
+def require(function: Callable[..., Any], part: str | None = None, seed: int = 0) -> None:
+    """`check` as an assertion, for tests in nbgrader and Otter: raise unless a part, or everything, is right.
+
+    `part` is the name of one tensor of the result as verdicts say it, e.g. "the output gate o". Raises
+    `AssertionError` with what is not right and, if it is a known mistake, its sentence; `ValueError` where
+    the exercise has no such part.
+    """
+    from coursekit.grade.assertion import require_function
+
+    require_function(function, part, seed)

@@ -7,33 +7,55 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-MAX_OUTPUTS = 16
-MAX_ELEMENTS = 1_000_000
+from coursekit.grade.watch import Watch
+
+Array = np.ndarray[Any, Any]
+MAX_ELEMENTS = 1_000_000  # of a tensor
+MAX_ITEMS = 100_000  # of a result, nested lists counted through
+MAX_DEPTH = 8  # of nested lists
 MAX_TEXT = 1000
+MAX_INT = 2**63
+NUMPY = {
+    torch.float64: "float64",
+    torch.float32: "float32",
+    torch.int64: "int64",
+    torch.int32: "int32",
+    torch.int16: "int16",
+    torch.int8: "int8",
+    torch.uint8: "uint8",
+    torch.bool: "bool",
+}
 
 
 class Call(NamedTuple):
-    """Arguments of one call. With cotangents, one per output, all their gradients are asked for as well."""
+    """One call of the function. With cotangents, gradients for the wanted tensors are asked for as well."""
 
-    arguments: tuple[Tensor, ...]
-    cotangents: tuple[Tensor, ...] = ()
+    arguments: tuple[Any, ...]
+    keywords: Mapping[str, Any] = MappingProxyType({})
+    wanted: tuple[int, ...] = ()  # numbers of tensors, counted through arguments and keywords
+    cotangents: tuple[tuple[Tensor, ...], ...] = ()  # per part of the result, per floating-point tensor in it
+    transposed: bool = False  # lay tensors out in memory with their last two axes exchanged
     elsewhere: bool = False  # look whether the function makes its tensors on the device of its arguments
+    forbidden: tuple[str, ...] = ()  # look whether any of these is reached
 
 
 class Value(NamedTuple):
-    """One thing that came back. `data` is there only for a float32 or float64 tensor of reasonable size."""
+    """A tensor, or something else that came back. `data` is there only for a tensor of reasonable size."""
 
     type: str  # "Tensor", or the name of another type
     dtype: str = ""  # as in "float64"
     shape: tuple[int, ...] = ()
     device: str = ""
-    data: Tensor | None = None
+    graph: bool = False  # whether gradients flow from it
+    data: Array | None = None
 
 
 class Error(NamedTuple):
@@ -42,16 +64,27 @@ class Error(NamedTuple):
     type: str
     message: str
     where: str  # e.g. "code cell 2, line 3"; "" where unknown
+    kinds: tuple[str, ...] = ()  # the classes it derives from, e.g. ("KeyError", "LookupError", "Exception")
 
 
 class Outcome(NamedTuple):
-    """What one call did."""
+    """What one call did.
 
-    returned: str = ""  # the type of the whole result, e.g. "tuple of 2"
-    outputs: tuple[Value, ...] = ()
-    gradients: tuple[tuple[Value | None, ...], ...] = ()  # per output and argument; None where nothing flows
-    changed: tuple[int, ...] = ()  # arguments that the call wrote into
+    `result` is None, a bool, int, float or string, a `Value`, or lists and tuples of these. With an error
+    there is none, or the error arose later, in the gradients.
+    """
+
+    result: Any = None
+    gradients: tuple[tuple[Value | None, ...], ...] = ()  # per part and wanted tensor; None: nothing flows
+    changed: tuple[int, ...] = ()  # numbers of the arguments, then keywords, that the call wrote into
     error: Error | None = None
+    reached: str = ""  # a forbidden function, e.g. "torch.lstm_cell (code cell 2, line 3)"
+
+    @property
+    def outputs(self) -> Sequence[Any]:
+        """The items of a tuple or list, or the one result."""
+        several = isinstance(self.result, (list, tuple)) and not isinstance(self.result, Value)
+        return self.result if several else (self.result,)
 
 
 def perform_all(
@@ -62,11 +95,13 @@ def perform_all(
     `files` gives the names under which the student's code was compiled the names that messages use for them.
     """
     outcomes: list[Outcome] = []
-    for call in calls:
-        outcomes.append(perform(function, call, files))
-        first = outcomes[0].error
-        if first is not None and first.type == "NotImplementedError":
-            break
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for call in calls:
+            outcomes.append(perform(function, call, files))
+            first = outcomes[0].error
+            if first is not None and first.type == "NotImplementedError":
+                break
     return outcomes
 
 
@@ -76,57 +111,162 @@ def perform(function: Callable[..., Any], call: Call, files: Mapping[str, str]) 
         return attempt(function, call, files)
     with torch.device("meta"):  # a tensor made without naming a device now lands elsewhere
         outcome = attempt(function, call, files)
-    if outcome.error is None and all(value.device == "cpu" for value in outcome.outputs):
+    if outcome.error is None and all(value.device != "meta" for value in values_in(outcome.result)):
         return outcome
     # Only a suspicion: a single number may live anywhere. The meta device itself, slow to load, knows.
-    return attempt(function, Call(tuple(tensor.to("meta") for tensor in call.arguments)), files)
+    arguments = tuple(copied(argument, lambda tensor: tensor.to("meta")) for argument in call.arguments)
+    keywords = {
+        name: copied(value, lambda tensor: tensor.to("meta")) for name, value in call.keywords.items()
+    }
+    return attempt(function, Call(arguments, keywords), files)
 
 
 def attempt(function: Callable[..., Any], call: Call, files: Mapping[str, str]) -> Outcome:
-    arguments = [tensor.detach().clone() for tensor in call.arguments]
-    if call.cotangents:
-        arguments = [tensor.requires_grad_() for tensor in arguments]
+    copy = other_layout if call.transposed else torch.clone
+    arguments = [copied(argument, copy) for argument in call.arguments]
+    keywords = {name: copied(value, copy) for name, value in call.keywords.items()}
+    wanted: list[Tensor] = []
+    if call.wanted:
+        tensors = list(tensors_in([*arguments, *keywords.values()]))
+        wanted = [tensors[number].requires_grad_() for number in call.wanted]
+    watch = Watch(call.forbidden, files) if call.forbidden and files else None
     try:
-        with warnings.catch_warnings(), torch.enable_grad():
-            warnings.simplefilter("ignore")
-            result = function(*arguments)
-            several = isinstance(result, (tuple, list)) and len(result) <= MAX_OUTPUTS
-            items = tuple(result) if several else (result,)
-            gradients = tuple(
-                gradients_of(item, cotangent, arguments)
-                for item, cotangent in zip(
-                    items, call.cotangents, strict=False
-                )  # the judge counts the outputs
-            )
+        with torch.enable_grad():
+            if watch is None:
+                result = function(*arguments, **keywords)
+            else:
+                with watch:
+                    result = function(*arguments, **keywords)
+            described = describe(result)
     except (Exception, SystemExit) as error:
-        return Outcome(error=describe_error(error, files))
-    changed = (
-        number
-        for number, (before, after) in enumerate(zip(call.arguments, arguments, strict=True))
-        if not before.is_meta and not torch.equal(before, after)
-    )
-    returned = type(result).__name__ + (f" of {len(result)}" if isinstance(result, (tuple, list)) else "")
-    return Outcome(returned, tuple(describe(item) for item in items), gradients, tuple(changed))
+        return Outcome(error=describe_error(error, files), reached=watch.reached if watch else "")
+    gradients: tuple[tuple[Value | None, ...], ...] = ()
+    failure = None
+    if call.cotangents:
+        try:
+            gradients = gradients_of(result, call.cotangents, wanted)
+        except (Exception, SystemExit) as error:
+            failure = describe_error(error, files)
+    before, after = (*call.arguments, *call.keywords.values()), (*arguments, *keywords.values())
+    changed = tuple(number for number, pair in enumerate(zip(before, after, strict=True)) if not same(*pair))
+    return Outcome(described, gradients, changed, failure, watch.reached if watch else "")
 
 
-def gradients_of(output: Any, cotangent: Tensor, arguments: list[Tensor]) -> tuple[Value | None, ...]:
-    """Gradients of one output for all arguments; () where the output has not the form of its cotangent."""
-    if not isinstance(output, Tensor) or output.shape != cotangent.shape or output.dtype != cotangent.dtype:
-        return ()
-    if not output.requires_grad:
-        return (None,) * len(arguments)
-    gradients = torch.autograd.grad(output, arguments, cotangent, retain_graph=True, allow_unused=True)
-    return tuple(None if gradient is None else describe(gradient) for gradient in gradients)
+# Arguments: nested lists and tuples
 
 
-def describe(item: Any) -> Value:
-    if not isinstance(item, Tensor):
+def copied(value: Any, copy: Callable[[Tensor], Tensor]) -> Any:
+    """The same nesting, new lists, and every tensor as `copy` makes it."""
+    if isinstance(value, Tensor):
+        return copy(value)
+    if isinstance(value, list):
+        return [copied(item, copy) for item in value]
+    if isinstance(value, tuple):
+        return tuple(copied(item, copy) for item in value)
+    return value
+
+
+def other_layout(tensor: Tensor) -> Tensor:
+    """Equal, and not contiguous where it has two axes longer than 1 at its end."""
+    return tensor.mT.clone(memory_format=torch.contiguous_format).mT if tensor.ndim > 1 else tensor.clone()
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors_in(item)
+
+
+def same(before: Any, after: Any) -> bool:
+    """Whether a copy of an argument still equals it."""
+    if isinstance(before, Tensor):
+        if not isinstance(after, Tensor) or before.shape != after.shape or before.dtype != after.dtype:
+            return False
+        if before.is_meta or torch.equal(before, after):
+            return True
+        return before.is_floating_point() and torch.equal(before.nan_to_num(), after.nan_to_num())
+    if isinstance(before, (list, tuple)):
+        return (
+            type(after) is type(before)
+            and len(after) == len(before)
+            and all(same(*pair) for pair in zip(before, after, strict=True))
+        )
+    return after is before or bool(after == before)
+
+
+# What came back
+
+
+def gradients_of(
+    result: Any, cotangents: Sequence[tuple[Tensor, ...]], wanted: list[Tensor]
+) -> tuple[tuple[Value | None, ...], ...]:
+    """Per part, the gradients for the wanted tensors; () where a part has not the form of its cotangents."""
+    if len(cotangents) < 2:
+        parts: Sequence[Any] = (result,)
+    else:
+        parts = result if isinstance(result, (list, tuple)) else ()
+    rows: list[tuple[Value | None, ...]] = []
+    for part, weights in zip(parts, cotangents, strict=False):  # the judge counts the parts
+        outputs = [tensor for tensor in tensors_in(part) if tensor.is_floating_point()]
+        if [(y.shape, y.dtype) for y in outputs] != [(v.shape, v.dtype) for v in weights]:
+            rows.append(())
+            continue
+        flowing = [(y, v) for y, v in zip(outputs, weights, strict=True) if y.requires_grad]
+        if not flowing:
+            rows.append((None,) * len(wanted) if weights else ())
+            continue
+        gradients = torch.autograd.grad(
+            [y for y, _ in flowing], wanted, [v for _, v in flowing], retain_graph=True, allow_unused=True
+        )
+        rows.append(tuple(None if gradient is None else described_tensor(gradient) for gradient in gradients))
+    return tuple(rows)
+
+
+def describe(item: Any) -> Any:
+    """A result as plain values, lists, tuples, and a `Value` for everything else."""
+    room = MAX_ITEMS
+
+    def walk(item: Any, depth: int) -> Any:
+        nonlocal room
+        if isinstance(item, Tensor):
+            return described_tensor(item)
+        if isinstance(item, np.generic):
+            item = item.item()
+        if item is None or isinstance(item, (bool, float)):
+            return None if item is None else bool(item) if isinstance(item, bool) else float(item)
+        if isinstance(item, int) and -MAX_INT <= item < MAX_INT:
+            return int(item)
+        if isinstance(item, str):
+            return str(item)[:MAX_TEXT]
+        if isinstance(item, (list, tuple)):
+            room -= len(item)
+            if room >= 0 and depth < MAX_DEPTH:
+                items = [walk(child, depth + 1) for child in item]
+                return items if isinstance(item, list) else tuple(items)
+            return Value(f"{type(item).__name__[:MAX_TEXT]} of {len(item)}")
         return Value(type(item).__name__[:MAX_TEXT])
-    dtype, shape = str(item.dtype).removeprefix("torch."), tuple(item.shape)
-    readable = item.layout == torch.strided and item.dtype in (torch.float32, torch.float64)
-    sendable = item.device.type == "cpu" and item.numel() <= MAX_ELEMENTS
-    data = item.detach().clone(memory_format=torch.contiguous_format) if readable and sendable else None
-    return Value("Tensor", dtype, shape, item.device.type, data)
+
+    return walk(item, 0)
+
+
+def described_tensor(tensor: Tensor) -> Value:
+    shape, device, graph = tuple(tensor.shape), tensor.device.type, tensor.requires_grad
+    dtype = NUMPY.get(tensor.dtype)
+    sendable = device == "cpu" and tensor.layout == torch.strided and tensor.numel() <= MAX_ELEMENTS
+    if dtype is None or not sendable:
+        return Value("Tensor", str(tensor.dtype).removeprefix("torch."), shape, device, graph)
+    data = tensor.detach().clone(memory_format=torch.contiguous_format).numpy()
+    return Value("Tensor", dtype, shape, device, graph, data)
+
+
+def values_in(result: Any) -> Iterator[Value]:
+    if isinstance(result, Value):  # a tuple too, so first
+        yield result
+    elif isinstance(result, (list, tuple)):
+        for item in result:
+            yield from values_in(item)
 
 
 def describe_error(error: BaseException, files: Mapping[str, str]) -> Error:
@@ -140,4 +280,5 @@ def describe_error(error: BaseException, files: Mapping[str, str]) -> Error:
         message = str(error)
     except Exception:  # a class of the student's own, whose __str__ fails
         message = ""
-    return Error(type(error).__name__[:MAX_TEXT], message[:MAX_TEXT], places[-1] if places else "")
+    kinds = tuple(kind.__name__[:MAX_TEXT] for kind in type(error).__mro__[:MAX_DEPTH])
+    return Error(kinds[0], message[:MAX_TEXT], places[-1] if places else "", kinds)

@@ -1,84 +1,104 @@
-"""From a wrong answer to words that help: a mistake with a name, or what differs, where, and how much."""
+"""Give a wrong answer the name of its mistake, or of its two mistakes.
+
+A wrong version shows in the values of ordinary cases, or only in gradients and what it writes into, or only
+in extreme cases, or only in float32. An answer is compared with the catalogue on the first of these where it
+is wrong, and on those before, where the version that explains it must be as right as the answer is.
+"""
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from coursekit.grade.calls import Outcome
-from coursekit.grade.exam import Exam, Expected
-from coursekit.grade.exercise import Mistake
+from coursekit.grade.catalogue import CLEARLY, Answer, Question, WrongAnswers, clearly_differ
+from coursekit.grade.exercise import Exercise
+from coursekit.grade.expected import Check
 
-Answer = tuple[Tensor, ...] | None
-SLIGHTLY = 1e-4  # a relative error that looks like rounding
-CLEARLY = 1e-3  # how far a wrong version must be from the right one on an input that is to tell them apart
-
-
-def name_mistake(exam: Exam, outcomes: list[Outcome]) -> Mistake | None:
-    """The one mistake of the catalogue that gives the student's answers in every telling check, or None."""
-    found = {
-        (mistake.id, mistake.say): mistake
-        for mistake, answers in zip(exam.exercise.mistakes, exam.wrong_answers, strict=True)
-        if explains(exam, answers, outcomes)
-    }
-    return next(iter(found.values())) if len(found) == 1 else None
+ASPECTS = ("values", "gradients", "extremes", "float32")
 
 
-def explains(exam: Exam, answers: tuple[Answer, ...], outcomes: list[Outcome]) -> bool:
-    """Whether a wrong version agrees with the student throughout, and somewhere not with the reference."""
-    told = False
-    for number, answer in zip(exam.telling, answers, strict=True):
-        outcome, expected = outcomes[number], exam.checks[number].outputs
-        if answer is None or outcome.error is not None:
-            if answer is not None or outcome.error is None:
-                return False
-            continue
-        if len(outcome.outputs) != len(answer):
-            return False
-        for got, wrong, right in zip(outcome.outputs, answer, expected, strict=True):
-            if got.data is None or not agree(got.data, Expected(wrong, right.tolerance)):
-                return False
-            told |= float((wrong - right.value).abs().max()) > CLEARLY
-    return told
+class Named(NamedTuple):
+    """A mistake as a verdict says it."""
+
+    id: str
+    message: str
 
 
-def agree(got: Tensor, expected: Expected) -> bool:
-    """Same shape, and every element within the tolerance; never where something is not a number."""
-    if got.shape != expected.value.shape:
-        return False
-    return bool(((got - expected.value).abs() <= expected.tolerance).all())
+class Diagnosis:
+    """The catalogue of an exercise, and the checks of an exam by which it tells answers apart."""
+
+    def __init__(self, exercise: Exercise, checks: Sequence[Check]) -> None:
+        self._exercise = exercise
+        self._numbers: list[int] = []  # of the checks, aspect after aspect
+        self._questions: list[Question] = []
+        self._ends: dict[str, int] = {}
+        for aspect in ASPECTS:
+            for number, check in enumerate(checks):
+                if check.aspect == aspect or (aspect == "values" and check.aspect == "gradients"):
+                    self._numbers.append(number)
+                    self._questions.append(Question(check, gradients=aspect == "gradients"))
+            self._ends[aspect] = len(self._questions)
+        self._single = WrongAnswers(exercise, lambda: exercise.mistakes, self._questions)
+        self._pairs = WrongAnswers(exercise, exercise.pairs, self._questions)
+
+    def name(self, outcomes: Sequence[Outcome], aspect: str) -> Named | None:
+        """The one explanation of an answer that is wrong in this aspect first, or None."""
+        end = self._ends[aspect]
+        start = self._ends.get(ASPECTS[ASPECTS.index(aspect) - 1], 0) if aspect != "values" else 0
+        given = [
+            question.answer(self._exercise, outcomes[number])
+            for number, question in zip(self._numbers[:end], self._questions, strict=False)
+        ]
+        if not given:
+            return None
+        for known in (self._single, self._pairs):
+            found = [k for k in known.equal_to(given) if self._tells(known, k, range(start, end))]
+            made = [known.mistakes[k] for k in found]
+            names = {in_words((mistake.id, mistake.say), mistake.also) for mistake in made}
+            if names:
+                return names.pop() if len(names) == 1 else None
+        return self._part_by_part(given) if aspect == "values" else None
+
+    def _tells(self, known: WrongAnswers, number: int, questions: Iterable[int]) -> bool:
+        """Whether a wrong version is clearly not right somewhere."""
+        return any(
+            clearly_differ(known.answers(number, k), self._questions[k].right_answer(self._exercise))
+            for k in questions
+        )
+
+    def _part_by_part(self, given: list[tuple[Answer, ...]]) -> Named | None:
+        """One mistake in all parts that are wrong, or two in different ones."""
+        count = len(self._exercise.parts)
+        right = [question.right_answer(self._exercise) for question in self._questions[: len(given)]]
+        if count == 1 or any(len(answer) != count for answer in given):
+            return None
+        explanations: list[set[tuple[str, str]]] = []
+        for part in range(count):
+            pairs = [(answer[part], other[part]) for answer, other in zip(given, right, strict=True)]
+            if all(answer.equals(other) for answer, other in pairs):
+                continue
+            if not any(answer.clearly_differs(other) and varied(answer) for answer, other in pairs):
+                return None
+            found = (self._single.mistakes[k] for k in self._single.equal_in(part, given))
+            explanations.append({(mistake.id, mistake.say) for mistake in found})
+        if not explanations:
+            return None
+        common = set.intersection(*explanations)
+        if common:
+            return Named(*common.pop()) if len(common) == 1 else None
+        both = sorted(set.union(*explanations))
+        if any(len(found) != 1 for found in explanations) or len(both) != 2 or both[0][0] == both[1][0]:
+            return None
+        return in_words(*both)
 
 
-def difference(got: Tensor, expected: Expected, blocks: tuple[str, ...] = ()) -> str:
-    """How a tensor of the right shape differs, as the end of a sentence about it."""
-    value, shape = expected.value, tuple(got.shape)
-    if not got.isfinite().all():
-        place = position(~got.isfinite())
-        return f"has shape {shape} and is {got[place].item()} at {list(place)}"
-    error = (got.double() - value).abs()
-    wrong = error > expected.tolerance
-    place = position(error == error.max())
-    if abs(float(value[place])) <= expected.tolerance:
-        worst = f"is {float(got[place]):.3g} and should be 0"
-    elif float(error.max()) < SLIGHTLY * abs(float(value[place])):
-        worst = f"only by {float(error.max()):.1g}: is something computed in a lower precision on the way?"
-    else:
-        ratio = float(got[place] / value[place])
-        scaled = Expected(ratio * value, expected.tolerance * max(1.0, abs(ratio)))
-        if wrong.numel() > 1 and agree(got, scaled):
-            return f"has shape {shape}, and every element is {ratio:.3g} times what it should be"
-        worst = f"is {ratio:.3g} times what it should be"
-    count = f"{int(wrong.sum())} of {wrong.numel()} elements differ{rows_of(wrong, blocks)}"
-    return f"has shape {shape}; {count}, the worst, at {list(place)}, {worst}"
+def in_words(first: tuple[str, str], second: tuple[str, str] | None) -> Named:
+    return Named(first[0], first[1] + (f" Also {second[0]}: {second[1]}" if second else ""))
 
 
-def position(mask: Tensor) -> tuple[int, ...]:
-    """The index of the first True."""
-    return tuple(int(k) for k in mask.nonzero()[0])
-
-
-def rows_of(wrong: Tensor, blocks: tuple[str, ...]) -> str:
-    """Where only some of the blocks of rows are wrong: which."""
-    if not blocks:
-        return ""
-    names = [name for name, rows in zip(blocks, wrong.chunk(len(blocks)), strict=True) if rows.any()]
-    return "" if len(names) == len(blocks) else f" (only in the rows of {' and '.join(names)})"
+def varied(answer: Answer) -> bool:
+    """Whether an answer is more than zeros, or one number everywhere, which anybody may have left there."""
+    return answer.numbers.size > 1 and bool(np.ptp(answer.numbers) > CLEARLY)

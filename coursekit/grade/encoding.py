@@ -1,11 +1,13 @@
 """Values as bytes, without pickle: the arguments of calls and what came back; what arrives is checked first.
 
-A message is a JSON text that refers to tensors by number, and the tensors as dtype, shape and raw values,
-all little-endian::
+A message is a JSON text and the raw values of its tensors, one after the other, little-endian::
 
     4 bytes  length of the JSON text
-    JSON     {"...": ..., "tensor": 0}
-    per tensor: 1 byte dtype, 1 byte number of axes, 4 bytes per axis, the values
+    JSON     {"tensors": [[dtype, *shape], ...], "content": ...}
+    values   of each tensor, in C order
+
+In the content a value is a JSON scalar, a list, or one of {"tuple": [...]}, {"tensor": number, "graph": bool}
+and, for what has no values to send, {"value": [type, dtype, shape, device, graph]}.
 """
 
 from __future__ import annotations
@@ -13,168 +15,234 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from coursekit.grade.calls import MAX_TEXT, Call, Error, Outcome, Value
+from coursekit.grade.calls import (
+    MAX_DEPTH,
+    MAX_INT,
+    MAX_ITEMS,
+    MAX_TEXT,
+    NUMPY,
+    Array,
+    Call,
+    Error,
+    Outcome,
+    Value,
+)
 
 MAX_JSON = 4 * 2**20
 MAX_TENSORS = 20_000
 MAX_AXES = 16
-DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 2: np.dtype("<f8")}
-CODES = {torch.float32: 1, torch.float64: 2}
 JSON_LENGTH = struct.Struct("<I")
-TENSOR_HEAD = struct.Struct("<BB")
+DTYPES = {name: np.dtype(name).newbyteorder("<") for name in NUMPY.values()}
 
 
 class EncodingError(ValueError):
     """The other side sent something that is no message."""
 
 
-def encode(content: Any, tensors: list[Tensor]) -> bytes:
-    text = json.dumps(content).encode()
-    chunks = [JSON_LENGTH.pack(len(text)), text]
-    for tensor in tensors:
-        code = CODES[tensor.dtype]
-        chunks.append(TENSOR_HEAD.pack(code, tensor.ndim) + struct.pack(f"<{tensor.ndim}I", *tensor.shape))
-        chunks.append(tensor.detach().numpy().astype(DTYPES[code], copy=False).tobytes())
-    return b"".join(chunks)
+def encode(content: Any, arrays: Sequence[Array] = ()) -> bytes:
+    table = [[array.dtype.name, *array.shape] for array in arrays]
+    text = json.dumps({"tensors": table, "content": content}).encode()
+    values = [array.astype(DTYPES[array.dtype.name], copy=False).tobytes() for array in arrays]
+    return b"".join([JSON_LENGTH.pack(len(text)), text, *values])
 
 
-def decode(body: bytes) -> tuple[Any, list[Tensor]]:
+def decode(body: bytes) -> tuple[Any, list[Array]]:
     """The content and tensors of a message; an EncodingError for anything else."""
-    position = 0
-
-    def take(count: int) -> bytes:
-        nonlocal position
-        if count > len(body) - position:
-            raise EncodingError(f"a message that announces {count} more bytes and has {len(body) - position}")
-        position += count
-        return body[position - count : position]
-
-    (length,) = JSON_LENGTH.unpack(take(JSON_LENGTH.size))
-    if length > MAX_JSON:
-        raise EncodingError(f"a text of {length} bytes, at most {MAX_JSON} are read")
+    length = JSON_LENGTH.unpack_from(body)[0] if len(body) >= JSON_LENGTH.size else 0
+    position = JSON_LENGTH.size + length
+    if not 0 < length <= MAX_JSON or position > len(body):
+        raise EncodingError(
+            f"{len(body)} bytes that announce a text of {length}, at most {MAX_JSON} are read"
+        )
     try:
-        content = json.loads(take(length))
+        message = json.loads(body[JSON_LENGTH.size : position])
     except (ValueError, RecursionError) as error:
         raise EncodingError(f"a text that is no JSON ({type(error).__name__})") from None
-    tensors: list[Tensor] = []
-    while position < len(body):
-        code, axes = TENSOR_HEAD.unpack(take(TENSOR_HEAD.size))
-        if code not in DTYPES or axes > MAX_AXES or len(tensors) == MAX_TENSORS:
-            raise EncodingError(f"tensor {len(tensors)} of dtype {code} with {axes} axes")
-        shape = struct.unpack(f"<{axes}I", take(4 * axes))
-        raw = np.frombuffer(take(math.prod(shape) * DTYPES[code].itemsize), DTYPES[code])
+    if not isinstance(message, dict) or message.keys() != {"tensors", "content"}:
+        raise EncodingError("a text without tensors and content")
+    arrays: list[Array] = []
+    for entry in each(message["tensors"], MAX_TENSORS):
+        name, *shape = each(entry, MAX_AXES + 1) or [None]
+        dtype = DTYPES.get(name) if isinstance(name, str) else None
+        if dtype is None or any(type(size) is not int or not 0 <= size < MAX_INT for size in shape):
+            raise EncodingError(f"tensor {len(arrays)} of no dtype or shape that is known")
+        size = math.prod(shape) * dtype.itemsize
+        if size > len(body) - position:
+            raise EncodingError(f"{len(body) - position} bytes for a tensor of {size}")
         try:
-            tensors.append(torch.from_numpy(raw.astype(DTYPES[code].newbyteorder("="))).reshape(shape))
-        except (RuntimeError, ValueError, OverflowError):  # e.g. (0, 2**32 - 1, 2**32 - 1, 2**32 - 1)
-            raise EncodingError(f"a tensor of impossible shape {shape}") from None
-    return content, tensors
+            arrays.append(np.ndarray(shape, dtype, body, position) if size else np.zeros(shape, dtype))
+        except ValueError:  # e.g. (0, 2**62, 2**62)
+            raise EncodingError("a tensor of impossible shape") from None
+        position += size
+    if position != len(body):
+        raise EncodingError(f"{len(body) - position} bytes after the last tensor")
+    return message["content"], arrays
+
+
+# What the content of a message may be made of
+
+
+def each(item: Any, most: int = MAX_ITEMS) -> list[Any]:
+    if not isinstance(item, list) or len(item) > most:
+        raise EncodingError(f"something else where a list of at most {most} should be")
+    return item
+
+
+def fields(item: Any, count: int) -> list[Any]:
+    if len(each(item)) != count:
+        raise EncodingError(f"{len(item)} fields where {count} should be")
+    return each(item)
+
+
+def text(item: Any) -> str:
+    if not isinstance(item, str):
+        raise EncodingError("something else where a text should be")
+    return item[:MAX_TEXT]
+
+
+def whole(item: Any, end: int = MAX_INT) -> int:
+    if type(item) is not int or not 0 <= item < end:
+        raise EncodingError("something else where a number should be")
+    return item
+
+
+def truth(item: Any) -> bool:
+    if not isinstance(item, bool):
+        raise EncodingError("something else where true or false should be")
+    return item
+
+
+# Nested values
+
+
+def pack(value: Any, tensor: Callable[[Any], Any]) -> Any:
+    """A value as JSON; `tensor` packs what is neither plain nor a list or tuple."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, list):
+        return [pack(item, tensor) for item in value]
+    if isinstance(value, tuple) and not isinstance(value, Value):
+        return {"tuple": [pack(item, tensor) for item in value]}
+    return tensor(value)
+
+
+def unpack(item: Any, tensor: Callable[[dict[str, Any]], Any], depth: int = 0) -> Any:
+    """What `pack` packed; `tensor` unpacks every dictionary that is no tuple."""
+    if item is None or isinstance(item, (bool, float)):
+        return item
+    if isinstance(item, str):
+        return item[:MAX_TEXT]
+    if isinstance(item, int):
+        if not -MAX_INT <= item < MAX_INT:
+            raise EncodingError("a number of more than 64 bits")
+        return item
+    if depth > MAX_DEPTH:
+        raise EncodingError(f"lists more than {MAX_DEPTH} deep")
+    if isinstance(item, list):
+        return [unpack(child, tensor, depth + 1) for child in item]
+    if item.keys() == {"tuple"}:
+        return tuple(unpack(child, tensor, depth + 1) for child in each(item["tuple"]))
+    return tensor(item)
 
 
 # What a function is called with: the judge wrote it
 
 
 def encode_calls(calls: Sequence[Call]) -> bytes:
-    tensors: list[Tensor] = []
+    arrays: list[Array] = []
     numbers: dict[int, int] = {}  # the same tensor, used in several calls, is sent once
 
-    def number(tensor: Tensor) -> int:
+    def number(tensor: Tensor) -> dict[str, int]:
         if id(tensor) not in numbers:
-            numbers[id(tensor)] = len(tensors)
-            tensors.append(tensor)
-        return numbers[id(tensor)]
+            numbers[id(tensor)] = len(arrays)
+            arrays.append(tensor.detach().contiguous().numpy())
+        return {"tensor": numbers[id(tensor)]}
 
-    content = [
-        {
-            "arguments": [number(t) for t in call.arguments],
-            "cotangents": [number(t) for t in call.cotangents],
-            "elsewhere": call.elsewhere,
-        }
-        for call in calls
-    ]
-    return encode(content, tensors)
+    def packed(call: Call) -> dict[str, Any]:
+        parts = ("arguments", "cotangents", "wanted", "forbidden")
+        content = call._asdict() | {name: pack(getattr(call, name), number) for name in parts}
+        return content | {"keywords": {name: pack(value, number) for name, value in call.keywords.items()}}
+
+    return encode([packed(call) for call in calls], arrays)
 
 
 def decode_calls(body: bytes) -> tuple[Call, ...]:
-    content, tensors = decode(body)
-    return tuple(
-        Call(
-            tuple(tensors[number] for number in call["arguments"]),
-            tuple(tensors[number] for number in call["cotangents"]),
-            call["elsewhere"],
-        )
-        for call in content
-    )
+    content, arrays = decode(body)
+    tensors = [torch.from_numpy(array.copy()) for array in arrays]
+
+    def unpacked(item: Any) -> Any:
+        return unpack(item, lambda found: tensors[found["tensor"]])
+
+    def call(item: dict[str, Any]) -> Call:
+        keywords = {name: unpacked(value) for name, value in item["keywords"].items()}
+        values = {name: unpacked(value) for name, value in item.items() if name != "keywords"}
+        return Call(**values, keywords=keywords)
+
+    return tuple(call(item) for item in content)
 
 
 # What came back. A process that ran a student's code wrote it, so nothing in it is trusted.
 
 
 def encode_outcomes(outcomes: list[Outcome]) -> bytes:
-    tensors: list[Tensor] = []
+    arrays: list[Array] = []
 
-    def value(item: Value | None) -> Any:
-        if item is None or item.data is None:
-            return None if item is None else [item.type, item.dtype, item.shape, item.device]
-        tensors.append(item.data)
-        return len(tensors) - 1
+    def value(item: Value) -> dict[str, Any]:
+        if item.data is None:
+            return {"value": item[:-1]}
+        arrays.append(item.data)
+        return {"tensor": len(arrays) - 1, "graph": item.graph}
 
     content = [
-        {
-            "returned": outcome.returned,
-            "outputs": [value(item) for item in outcome.outputs],
-            "gradients": [[value(item) for item in row] for row in outcome.gradients],
-            "changed": outcome.changed,
-            "error": outcome.error,
-        }
+        [
+            pack(outcome.result, value),
+            [[None if item is None else value(item) for item in row] for row in outcome.gradients],
+            outcome.changed,
+            outcome.error,
+            outcome.reached,
+        ]
         for outcome in outcomes
     ]
-    return encode(content, tensors)
+    return encode(content, arrays)
 
 
 def decode_outcomes(body: bytes) -> list[Outcome]:
-    content, tensors = decode(body)
-
-    def text(item: Any) -> str:
-        if not isinstance(item, str):
-            raise EncodingError("something else where a text should be")
-        return item[:MAX_TEXT]
-
-    def whole(item: Any, end: int) -> int:
-        if not isinstance(item, int) or not 0 <= item < end:
-            raise EncodingError("something else where a number should be")
-        return item
-
-    def each(item: Any, length: int | None = None) -> list[Any]:
-        if not isinstance(item, list) or length not in (None, len(item)):
-            raise EncodingError("something else where a list should be")
-        return item
+    content, arrays = decode(body)
 
     def value(item: Any) -> Value:
-        if isinstance(item, list):
-            type_name, dtype, shape, device = each(item, 4)
-            sizes = tuple(whole(size, 2**63) for size in each(shape))
-            return Value(text(type_name), text(dtype), sizes, text(device))
-        data = tensors[whole(item, len(tensors))]
-        return Value("Tensor", str(data.dtype).removeprefix("torch."), tuple(data.shape), "cpu", data)
+        if not isinstance(item, dict):
+            raise EncodingError("something else where a tensor should be")
+        if item.keys() == {"value"}:
+            kind, dtype, shape, device, graph = fields(item["value"], 5)
+            sizes = tuple(whole(size) for size in each(shape))
+            return Value(text(kind), text(dtype), sizes, text(device), truth(graph))
+        if item.keys() != {"tensor", "graph"}:
+            raise EncodingError("something else where a value should be")
+        data = arrays[whole(item["tensor"], len(arrays))]
+        if data.dtype == bool:
+            data = data.view(np.uint8) != 0  # a byte of 2 is neither
+        return Value("Tensor", data.dtype.name, data.shape, "cpu", truth(item["graph"]), data)
 
     def outcome(item: Any) -> Outcome:
-        if not isinstance(item, dict) or item.keys() != set(Outcome._fields):
-            raise EncodingError("something else where the outcome of a call should be")
-        rows = [each(row) for row in each(item["gradients"])]
-        error = item["error"]
+        result, gradients, changed, error, reached = fields(item, len(Outcome._fields))
+        rows = [each(row) for row in each(gradients)]
         return Outcome(
-            text(item["returned"]),
-            tuple(value(output) for output in each(item["outputs"])),
+            unpack(result, value),
             tuple(tuple(None if gradient is None else value(gradient) for gradient in row) for row in rows),
-            tuple(whole(number, MAX_TENSORS) for number in each(item["changed"])),
-            None if error is None else Error(*(text(field) for field in each(error, 3))),
+            tuple(whole(number) for number in each(changed)),
+            None if error is None else described(error),
+            text(reached),
         )
+
+    def described(item: Any) -> Error:
+        kind, message, where, kinds = fields(item, len(Error._fields))
+        return Error(text(kind), text(message), text(where), tuple(text(name) for name in each(kinds)))
 
     return [outcome(item) for item in each(content)]

@@ -67,6 +67,11 @@ class Run(TypedDict):
     started: str  # ISO 8601, UTC
 
 
+def public_version(version: str) -> str:
+    """A version without its build: 2.13.0+cpu and 2.13.0+cu130 judge alike, as judges compute on the CPU."""
+    return version.partition("+")[0]
+
+
 class Record:
     """The rows of one run, by the submission's name; with a folder, also in its `record.jsonl`.
 

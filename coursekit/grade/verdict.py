@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from coursekit.grade.exercise import Exercise
+if TYPE_CHECKING:  # reports want the words below without the second that torch takes
+    from coursekit.grade.exercise import Exercise
 
 Status = Literal["passed", "failed", "error", "timeout", "missing", "not_attempted", "flagged"]
 
@@ -49,12 +50,15 @@ class Verdict:
 
     @property
     def advice(self) -> str:
-        """Where to read again: the equation of the first part that is not right."""
+        """Where to read again: the equation of the first part that is not right; "" if none is declared."""
         wrong = (part for number, part in enumerate(self.exercise.parts) if number not in self.right)
         first = next(wrong, None) if self.status == "failed" else None
         if first is None:
             return ""
-        return f"Read again: equation {first.equation} in the section on {self.exercise.section}."
+        equation = f"equation {first.equation}" if first.equation else ""
+        section = f"the section on {self.exercise.section}" if self.exercise.section else ""
+        place = " in ".join(text for text in (equation, section) if text)
+        return f"Read again: {place}." if place else ""
 
     @property
     def rows(self) -> list[tuple[bool, str]]:

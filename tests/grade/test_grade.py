@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -12,9 +13,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from coursekit.grade import grading
+from coursekit.grade import grading, job
 from coursekit.grade.command import check_command, grade_command
+from coursekit.grade.exam import Exam, make_exam
+from coursekit.grade.exercises import select
 from coursekit.grade.process import Worker
+from coursekit.grade.sources import Source
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS = ["recurrent.lstm_gates", "recurrent.lstm_cell", "recurrent.lstm_cell_backward"]
@@ -54,27 +58,13 @@ def submissions(tmp_path_factory: pytest.TempPathFactory, reference_code: str) -
     return folder
 
 
-@pytest.fixture
-def shared_worker(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Grading with the session's worker instead of one that starts anew."""
-    monkeypatch.setattr(grading, "Worker", lambda: contextlib.nullcontext(worker))
-
-
 @pytest.fixture(scope="module")
 def run(submissions: Path) -> Iterator[subprocess.CompletedProcess[str]]:
     """The whole class graded once by the command that an instructor types."""
-    command = [
-        sys.executable,
-        "-c",
-        "from coursekit.cli import main; main()",
-        "grade",
-        "recurrent",
-        "submissions",
-    ]
-    command += ["--json", "deep/results.json", "--out", "out", "--jobs", "2", "--seed", "autumn"]
-    yield subprocess.run(
-        [*command, "--allow-reduced-isolation"], cwd=submissions.parent, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", "from coursekit.cli import main; main()", "grade", "recurrent"]
+    command += ["submissions", "--json", "deep/results.json", "--out", "out", "--jobs", "2"]
+    command += ["--seed", "autumn", "--format", "json,text", "--allow-reduced-isolation"]
+    yield subprocess.run(command, cwd=submissions.parent, capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -88,23 +78,11 @@ def told(row: dict) -> list[tuple]:
     return [(question["status"], question["score"], question["mistake"]) for question in row["questions"]]
 
 
-def test_every_submission_has_a_row_of_the_agreed_form(rows: dict[str, dict]) -> None:
-    names = [
-        "ada.ipynb",
-        "bob.py",
-        "cyd.ipynb",
-        "dan.ipynb",
-        "eve",
-        "fay.py",
-        "gus.py",
-        "hal.py",
-        "ivy.py",
-        "nobody",
-    ]
-    assert list(rows) == names
+def test_every_submission_has_a_row_of_the_agreed_form(rows: dict[str, dict], worker: Worker) -> None:
+    assert " ".join(rows) == ("ada.ipynb bob.py cyd.ipynb dan.ipynb eve fay.py gus.py hal.py ivy.py nobody")
     for row in rows.values():
         assert list(row) == ["submission", "unit", "score", "max_score", "isolation", "seconds", "questions"]
-        assert (row["unit"], row["max_score"], row["isolation"]) == ("recurrent", 13.0, "limits-only")
+        assert (row["unit"], row["max_score"], row["isolation"]) == ("recurrent", 13.0, worker.level)
         assert row["score"] == sum(question["score"] for question in row["questions"])
         assert 0 <= row["seconds"] < 60
         assert [question["id"] for question in row["questions"]] == QUESTIONS
@@ -128,114 +106,112 @@ def test_each_gets_what_it_deserves(rows: dict[str, dict]) -> None:
     assert told(rows["nobody"]) == [("error", 0.0, None)] * 3
 
 
-def test_messages_say_in_a_sentence_what_is_wrong(rows: dict[str, dict]) -> None:
+def test_messages_say_in_a_sentence_what_is_wrong(rows: dict[str, dict], worker: Worker) -> None:
     messages = {name: [question["message"] for question in row["questions"]] for name, row in rows.items()}
     assert messages["bob.py"][1] == "Squash the cell with tanh before the output gate."
     assert messages["cyd.ipynb"][0].startswith("Write the gates: eq-lstm-input, eq-lstm-forget,")
     assert messages["dan.ipynb"][0] == "The file is not a notebook: it is no JSON (line 1)."
     assert messages["eve"][1].startswith("The code uses torch.nn.LSTMCell (b.py, line 3), which does")
     assert messages["fay.py"][2].startswith("lstm_cell_backward stopped with RuntimeError in fay.py, line ")
-    assert messages["hal.py"][0] == (
-        "The process that ran lstm_gates ended before it could answer (it took the worker process with it)."
-    )
+    if worker.level == "limits-only":
+        assert messages["hal.py"][0].endswith("could answer (it took the worker process with it).")
+    else:
+        assert messages["hal.py"][0].startswith("lstm_gates stopped with PermissionError in hal.py, line 3:")
     assert messages["hal.py"][1] == "No function lstm_cell was found."
     assert messages["nobody"][0] == "There is no .ipynb or .py file in this folder."
 
 
-def test_the_terminal_shows_names_points_and_mistakes(run: subprocess.CompletedProcess[str]) -> None:
+def test_the_terminal_shows_names_points_and_mistakes(
+    run: subprocess.CompletedProcess[str], worker: Worker
+) -> None:
     lines = run.stdout.splitlines()
     assert any(line.startswith("bob.py  12/13") for line in lines)
     assert any("lstm_cell" in line and "1/2" in line and "ERR-57: Squash the cell" in line for line in lines)
-    assert lines[-1] == "10 submissions, isolation limits-only, --seed autumn"
-    assert max(len(line) for line in lines) <= 120 and run.stderr == ""
+    assert lines[-3] == "Reports: out/results.json and 10 more in out"
+    assert lines[-2].endswith("alike: out/duplicates.csv lists what to read before anyone is spoken to.")
+    assert lines[-1] == f"10 submissions, isolation {worker.level}, --seed autumn"
+    assert max(len(line) for line in lines) <= 120
 
 
-def test_the_folder_holds_what_it_takes_to_repeat_and_a_page_for_each(
-    rows: dict[str, dict], submissions: Path
+def test_the_folder_holds_the_record_and_the_reports(
+    rows: dict[str, dict], submissions: Path, worker: Worker
 ) -> None:
     out = submissions.parent / "out"
+    first, *lines = (json.loads(line) for line in (out / "record.jsonl").read_text("utf8").splitlines())
+    assert (first["target"], first["seed"], first["isolation"]) == ("recurrent", "autumn", worker.level)
+    assert sorted(line["submission"] for line in lines) == list(rows)
     assert json.loads((out / "results.json").read_text("utf8")) == list(rows.values())
-    run = json.loads((out / "run.json").read_text("utf8"))
-    assert (run["seed"], run["isolation"], run["target"]) == ("autumn", "limits-only", "recurrent")
-    assert {page.stem for page in (out / "feedback").iterdir()} == rows.keys()
-    page = (out / "feedback" / "bob.py.txt").read_text("utf8")
-    assert page.startswith("bob.py: 12 of 13 points\n\nlstm_gates: passed, 4 of 4 points\n")
-    assert "Read again: equation eq-lstm-hidden in the section on the cell state." in page
+    (bob,) = (line for line in lines if line["submission"] == "bob.py")
+    assert bob["files"] == ["submissions/bob.py"]
+    assert [part["right"] for part in bob["questions"][1]["parts"]] == [False, True]
+    assert bob["questions"][1]["advice"].startswith("Read again: equation eq-lstm-hidden in the section on")
 
 
 # Wrong calls
 
 
 @pytest.mark.parametrize(
-    ("target", "paths", "options", "sentence"),
+    ("paths", "options", "sentence"),
     [
-        (
-            "nothing",
-            ["."],
-            {},
-            "unknown unit or exercise 'nothing'; units: recurrent; exercises: recurrent.lstm_gates",
-        ),
-        ("recurrent", ["gone.ipynb"], {}, "there is no gone.ipynb"),
-        ("recurrent", ["."], {}, "there is no .ipynb or .py file in ."),
-        ("recurrent", ["hw.py"], {"jobs": 0}, "--jobs must be at least 1; received 0"),
-        ("recurrent", ["hw.py"], {"json_file": Path("hw.py/results.json")}, "hw.py: File exists"),
-        ("recurrent", ["hw.py"], {"out": Path("hw.py")}, "hw.py: File exists"),
+        (["gone.ipynb"], {}, "there is no gone.ipynb"),
+        (["."], {}, "there is no .ipynb or .py file in ."),
+        (["hw.py"], {"jobs": 0}, "--jobs must be at least 1; received 0"),
+        (["hw.py"], {"json_file": Path("hw.py/results.json")}, "hw.py: File exists"),
+        (["hw.py"], {"out": Path("hw.py")}, "hw.py: File exists"),
+        (["hw.py"], {"formats": ["word"], "out": Path("out")}, "there is no format 'word'; the formats are "),
+        (["hw.py"], {"formats": ["lti"]}, "--format, --roster and --canvas need a folder to write to: add"),
+        (["hw.py"], {"roster": Path("gone.csv"), "out": Path("out")}, "gone.csv"),
     ],
 )
 def test_a_wrong_call_gets_one_sentence_and_status_2(
-    target: str, paths: list[str], options: dict, sentence: str,
+    paths: list[str], options: dict, sentence: str,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     if paths == ["hw.py"]:
         Path("hw.py").write_text("")
-    status = grade_command(target, [Path(path) for path in paths], allow_reduced_isolation=True, **options)
+    status = grade_command("recurrent", [Path(path) for path in paths], **options)
     said = capsys.readouterr()
     assert (status, said.out) == (2, "")
-    assert said.err.startswith(f"coursekit: {sentence}") and said.err.count("\n") == 1
+    assert said.err.startswith("coursekit: ") and sentence in said.err and said.err.count("\n") == 1
 
 
-def test_reduced_isolation_has_to_be_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_exercise_is_a_wrong_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "hw.py").write_text("")
-    assert grade_command("recurrent", [tmp_path]) == 2
-    assert "the isolation of submissions is limits-only here" in capsys.readouterr().err
+    assert grade_command("nothing", [tmp_path], allow_reduced_isolation=True) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith("coursekit: ") and "'nothing'" in said.err
 
 
-@pytest.mark.usefixtures("shared_worker")
-def test_one_exercise_alone_and_inputs_from_a_new_key_each_time(
-    submissions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    keys = []
-    for _ in range(2):
-        file = tmp_path / "results.json"
-        grade_command(
-            "recurrent.lstm_cell", [submissions / "bob.py"], json_file=file, allow_reduced_isolation=True
-        )
-        (row,) = json.loads(file.read_text("utf8"))
-        assert (row["submission"], row["score"], row["max_score"], len(row["questions"])) == (
-            "bob.py",
-            1,
-            2,
-            1,
-        )
-        keys.append(capsys.readouterr().out.split("--seed ")[1].strip())
-    assert keys[0] != keys[1]
+def test_reduced_isolation_has_to_be_accepted(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = {"target": "recurrent.lstm_gates", "seed": "1", "allow_reduced": False}
+    request = json.dumps(["hw.py", []]).encode() + b"\n"
+    monkeypatch.setattr(job, "Worker", lambda: contextlib.nullcontext(worker))
+    monkeypatch.setattr(job, "next_line", lambda stream: stream.readline())
+    for level, sentence in [
+        ("limits-only", "limits-only here: their time, memory and output are limited, but they"),
+        ("reduced", "reduced here: the system allows no namespaces, so they"),
+    ]:
+        monkeypatch.setattr(worker, "level", level)
+        replies = io.BytesIO()
+        with pytest.raises(ValueError, match=f"{sentence}.*; if you trust .* --allow-reduced-isolation"):
+            job.work(order, io.BytesIO(request), replies)
+        assert replies.getvalue() == b""  # nothing was graded
+        job.work(order | {"allow_reduced": True}, io.BytesIO(request), replies)
+        prepared, row = map(json.loads, replies.getvalue().splitlines())
+        assert (prepared["level"], row["isolation"]) == (level, level)
 
 
-@pytest.mark.usefixtures("shared_worker")
-def test_files_of_the_same_name_keep_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for student in ("ada", "bob"):
-        (tmp_path / student).mkdir()
-        (tmp_path / student / "hw.py").write_text("")
-    files = [tmp_path / student / "hw.py" for student in ("ada", "bob")]
-    assert [source.name for source in grading.find_sources(files)] == [str(file) for file in files]
-    assert grade_command("recurrent", files, out=tmp_path / "out", allow_reduced_isolation=True) == 0
-    assert len(list((tmp_path / "out" / "feedback").iterdir())) == 2
+# One submission
 
 
-@pytest.mark.usefixtures("shared_worker")
+@pytest.fixture(scope="module")
+def exams() -> list[Exam]:
+    return [make_exam(exercise, "autumn") for exercise in select("recurrent")]
+
+
 def test_a_fault_of_the_grader_costs_one_submission_only(
-    submissions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    submissions: Path, worker: Worker, exams: list[Exam], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = grading.read_submission
 
@@ -245,9 +221,10 @@ def test_a_fault_of_the_grader_costs_one_submission_only(
         return read(paths)
 
     monkeypatch.setattr(grading, "read_submission", fails_once)
-    files, results = [submissions / name for name in ("fay.py", "bob.py")], tmp_path / "results.json"
-    assert grade_command("recurrent.lstm_cell", files, json_file=results, allow_reduced_isolation=True) == 0
-    fay, bob = (row["questions"][0] for row in json.loads(results.read_text("utf8")))
+    fay, bob = (
+        grading.grade_to_row(worker, exams[1:2], Source(name, (submissions / name,)))["questions"][0]
+        for name in ("fay.py", "bob.py")
+    )
     assert (fay["status"], fay["message"]) == (
         "error",
         "The grader failed on this submission (ZeroDivisionError: a bug).",
@@ -255,23 +232,28 @@ def test_a_fault_of_the_grader_costs_one_submission_only(
     assert bob["mistake"] == "ERR-57"
 
 
-@pytest.mark.usefixtures("shared_worker")
 def test_time_is_limited_for_a_check_and_for_a_submission(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, worker: Worker, exams: list[Exam], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loops = "\n".join(f"def {name.split('.')[1]}(*arguments):\n    while True: pass" for name in QUESTIONS)
     (tmp_path / "hw.py").write_text(loops)
     monkeypatch.setattr(grading, "CHECK_SECONDS", 0.6)
     monkeypatch.setattr(grading, "SUBMISSION_SECONDS", 1.0)
-    results = tmp_path / "results.json"
-    grade_command("recurrent", [tmp_path / "hw.py"], json_file=results, allow_reduced_isolation=True)
-    questions = json.loads(results.read_text("utf8"))[0]["questions"]
-    assert [question["status"] for question in questions] == ["timeout"] * 3
-    assert questions[0]["message"] == "lstm_gates did not finish within 1 s: is there an endless loop?"
-    assert questions[2]["message"] == "The time for this submission was used up before this exercise."
+    row = grading.grade_to_row(worker, exams[:3], Source("hw.py", (tmp_path / "hw.py",)))
+    assert [question["status"] for question in row["questions"]] == ["timeout"] * 3
+    messages = [question["message"] for question in row["questions"]]
+    assert messages[0] == "lstm_gates did not finish within 1 s: is there an endless loop?"
+    assert messages[2] == "The time for this submission was used up before this exercise."
+    assert 1.0 <= row["seconds"] < 8.0
 
 
 # `coursekit check`
+
+
+@pytest.fixture
+def shared_worker(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checking with the session's worker instead of one that starts anew."""
+    monkeypatch.setattr(job, "Worker", lambda: contextlib.nullcontext(worker))
 
 
 @pytest.mark.usefixtures("shared_worker")
@@ -298,13 +280,3 @@ def test_a_file_without_an_exercise_is_a_wrong_call(
     ]:
         assert check_command(path) == 2
         assert capsys.readouterr().err.startswith(f"coursekit: {sentence}")
-
-
-def test_a_file_that_may_not_be_read_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(path: Path) -> bytes:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    (tmp_path / "hw.py").write_text("")
-    monkeypatch.setattr(Path, "read_bytes", refused)
-    with pytest.raises(grading.SubmissionError, match="the file cannot be opened: Permission denied"):
-        grading.read_submission([tmp_path / "hw.py"])

@@ -14,6 +14,8 @@ import nbformat
 import pytest
 
 from coursekit.grade.exercises import EXERCISES
+from coursekit.grade.release.cutting import student_page
+from coursekit.grade.release.markdown import plain_markdown
 from coursekit.grade.submission import needed_for, read_submission
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,7 +134,7 @@ def test_the_book_has_every_label_that_the_grader_points_to() -> None:
 
 
 def test_answers_and_notes_are_cut_and_the_rest_stays(project: Path) -> None:
-    text = homework.stripped(project / "solutions" / "hw.md")
+    text = student_page(project / "solutions" / "hw.md", "solutions/hw.md")
     assert text.startswith(
         "---\n# Written by tools/homework.py from solutions/hw.md; edit that file.\njupytext:"
     )
@@ -231,7 +233,7 @@ def test_a_cell_that_occurs_twice_has_two_ids(project: Path) -> None:
     ],
 )  # fmt: skip
 def test_pages_read_as_plain_markdown(myst: str, plain: str) -> None:
-    assert homework.plain_markdown(myst) == plain
+    assert plain_markdown(myst) == plain
 
 
 def test_no_page_of_the_book_keeps_a_directive_or_a_role() -> None:

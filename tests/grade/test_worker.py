@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from coursekit.grade.calls import Call, Outcome
+from coursekit.grade.calls import Call, Outcome, Value
 from coursekit.grade.encoding import decode_outcomes
 from coursekit.grade.process import FIXED, PASSED_ON, Ending, Worker
 from coursekit.grade.protocol import Block, Questions, Task
@@ -45,7 +46,7 @@ def message(worker: Worker, source: str) -> str:
 
 def still_works(worker: Worker) -> None:
     (value,) = outcome(worker, "def f(x):\n    return 2 * x").outputs
-    assert value.data is not None and torch.equal(value.data, 2 * X)
+    np.testing.assert_array_equal(value.data, 2 * X)
 
 
 # What it knows
@@ -64,7 +65,7 @@ def f(x):
 )
 def test_the_references_cannot_be_imported(worker: Worker, module: str) -> None:
     found = outcome(worker, f"import importlib\ndef f(x):\n    return importlib.import_module({module!r})")
-    assert found.error == (
+    assert found.error[:3] == (
         "ImportError",
         "coursekit cannot be imported where homework is graded",
         "hw.py, line 3",
@@ -146,20 +147,13 @@ def f(x):
     huge = torch.zeros(1, 1).expand(10**5, 10**5)
     return [x, x.float(), x.half(), x.to_sparse(), x.to("meta"), None, "a", huge]"""
     found = outcome(worker, source)
-    assert found.returned == "list of 8"
-    assert [value.dtype for value in found.outputs] == [
-        "float64",
-        "float32",
-        "float16",
-        "float64",
-        "float64",
-        "",
-        "",
-        "float32",
+    assert isinstance(found.result, list) and found.result[5:7] == [None, "a"]
+    tensors = [value for value in found.result if isinstance(value, Value)]
+    assert [value.dtype for value in tensors] == ["float64", "float32", "float16"] + ["float64"] * 2 + [
+        "float32"
     ]
-    assert [value.data is not None for value in found.outputs] == [True, True] + [False] * 6
-    assert [value.type for value in found.outputs][5:7] == ["NoneType", "str"]
-    assert outcome(worker, "def f(x): return [x] * 10**6").returned == "list of 1000000"
+    assert [value.data is not None for value in tensors] == [True, True] + [False] * 4
+    assert outcome(worker, "def f(x): return [x] * 10**6").result == Value("list of 1000000")
 
 
 def test_a_function_may_ask_for_its_own_source(worker: Worker) -> None:

@@ -12,14 +12,15 @@ import torch
 from torch import Generator, Tensor
 
 from coursekit.grade.exercise import Case, Exercise, Part
+from coursekit.grade.exercises.recurrent_gradients import WRONG_GRADIENTS, gradient_of, pairs_of_gradients
 from coursekit.grade.exercises.recurrent_mistakes import (
     WRONG_CELLS,
     WRONG_GATES,
-    WRONG_GRADIENTS,
     Gates,
     Inputs,
     State,
-    gradient_of,
+    pairs_of_cells,
+    pairs_of_gates,
 )
 from coursekit.nn import recurrent as package
 
@@ -70,7 +71,8 @@ def gates_cases(generator: Generator) -> Iterator[Case]:
 def backward_cases(generator: Generator) -> Iterator[Case]:
     for case in cell_cases(generator):
         h = case.arguments[1]
-        grad_h, grad_c = torch.randn(2, *h.shape, generator=generator, dtype=h.dtype)  # (N, H) each
+        # Large, so that what is rounded to float32 on the way is seen in a float64 result.
+        grad_h, grad_c = 100 * torch.randn(2, *h.shape, generator=generator, dtype=h.dtype)  # (N, H) each
         yield case._replace(arguments=(grad_h, grad_c, *case.arguments))
 
 
@@ -94,6 +96,7 @@ LIBRARY_LSTM = (
     "torch.nn.modules.rnn",
     "torch.lstm",
     "torch.lstm_cell",
+    "torch.mkldnn_rnn_layer",
     "torch._VF",
     "torch.ops",
 )
@@ -101,7 +104,10 @@ AUTOGRAD = (
     "torch.autograd.grad",
     "torch.autograd.backward",
     "torch.autograd.functional",
-    "torch.func",
+    *(
+        f"torch.func.{name}"
+        for name in ("grad", "grad_and_value", "vjp", "jvp", "jacrev", "jacfwd", "hessian")
+    ),
     ".backward",
 )
 
@@ -118,6 +124,7 @@ EXERCISES = (
         cases=gates_cases,
         reference=lstm_gates,
         mistakes=WRONG_GATES,
+        pairs=pairs_of_gates,
         section="the gates",
         forbidden=LIBRARY_LSTM,
     ),
@@ -128,6 +135,7 @@ EXERCISES = (
         cases=cell_cases,
         reference=lstm_cell,
         mistakes=WRONG_CELLS,
+        pairs=pairs_of_cells,
         section="the cell state",
         forbidden=LIBRARY_LSTM,
     ),
@@ -141,6 +149,7 @@ EXERCISES = (
         cases=backward_cases,
         reference=gradient_of(lstm_cell),
         mistakes=WRONG_GRADIENTS,
+        pairs=pairs_of_gradients,
         section="the gradient",
         forbidden=(*LIBRARY_LSTM, *AUTOGRAD),
         differentiable=False,

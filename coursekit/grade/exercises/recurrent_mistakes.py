@@ -1,12 +1,15 @@
 """Wrong LSTMs that people really write: each on purpose, with the id and the sentence of its mistake.
 
-Three tables, each built on the one before: wrong gates give wrong cells, wrong cells give wrong gradients.
+A step of the LSTM is taken to pieces. A mistake puts a wrong piece in the place of a right one; two mistakes
+in two places make a wrong version with both. The gradient's own mistakes are in `recurrent_gradients.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations, permutations
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,25 +18,43 @@ from coursekit.grade.exercise import Mistake
 
 NO_SIGMOID = "A gate must lie between 0 and 1: apply the sigmoid to f, i and o."
 ROUNDED = "Do not round the gate: a step has zero gradient, and the LSTM needs fractions."
+JOINED_APART = (
+    "Join the weights in the order of what they multiply: [weight_hh, weight_ih] belongs to [h, x]."
+)
 OUTPUT_READS_CELL = "The output gate reads the input x_t and h_{t-1}, not the cell state."
+GATES_READ_CELL = "The gates read the input x_t and h_{t-1}, not the cell state."
 NO_CANDIDATE = (
     "What enters the cell is i_t times the candidate tanh(W x_t + U h_{t-1} + b), not i_t times W h_{t-1}."
 )
+LINEAR_CANDIDATE = "The candidate is squashed with tanh: without it the cell takes in numbers of any size."
+WHAT_ENTERS = "What enters the cell is i_t times the candidate: both factors are needed."
 IGNORES_CELL = "Your h_t does not depend on c_t: the output is o_t times tanh(c_t)."
 SIGMOID_OF_CELL = "Use tanh, not the sigmoid, on the cell: h must be able to be negative."
 CANDIDATE_READS_CELL = "The candidate reads h_{t-1}, not f_t c_{t-1}."
 INDICES_SWAPPED = (
     "The forget gate of step t multiplies the old cell c_{t-1}; your new cell does not contain the old one."
 )
-SHARED_WEIGHTS = "Every gate needs its own weights; with one matrix i, f and o are always equal."
-DELTA_C = (
-    "Going back from t+1 to t multiplies by the forget gate of step t+1, "
-    "and adds the error that comes through h_t."
+SHARED_WEIGHTS = "Every gate needs its own weights; with one matrix for several, these are always equal."
+TIED_GATES = "The input gate has weights of its own: it is not 1 - f_t."
+ONE_READ = "Every gate reads the input and the last output: W x_t + U h_{t-1} + b."
+SIGMOID_CANDIDATE = (
+    "Three layers end in a sigmoid; the fourth, the candidate, ends in tanh, so that c can fall."
 )
+BORROWED_CANDIDATE = (
+    "The candidate is a layer of its own, the third block of the weights, not the input gate's."
+)
+STATES_EXCHANGED = "An LSTM shows h and remembers c: you read the one where the other belongs."
 NOT_SQUASHED = "Squash the cell with tanh before the output gate."
+NO_FORGET_GATE = "Multiply the old cell by the forget gate: without it the LSTM is that of 1997."
+OUTPUT_UNFINISHED = "The last line is missing a factor: h_t is o_t times tanh(c_t)."
 GATE_ORDER = "PyTorch's order is i, f, g, o (Keras: the same; TensorFlow 1: i, j, f, o)."
+EXCHANGED = (
+    "Input gate and forget gate are exchanged: the order is i, f, g, o, and c_t is f_t c_{t-1} + i_t g_t."
+)
 ONE_BIAS = "Load b_ih + b_hh (for the GRU's n keep them apart)."
 OLD_CELL = "h_t uses the new c_t."
+
+ORDERS = ("ifog", "fiog", "figo", "igfo", "iofg", "gifo")  # of other libraries and papers
 
 
 class Inputs(NamedTuple):
@@ -48,277 +69,251 @@ class Inputs(NamedTuple):
     bias_hh: Tensor  # (4H,)
 
 
+class Layers(NamedTuple):
+    """The three gates and the candidate, before or after their activations, each (N, H)."""
+
+    i: Tensor
+    f: Tensor
+    g: Tensor
+    o: Tensor
+
+
 Gates = tuple[Tensor, Tensor, Tensor, Tensor]  # i, f, g, o, each (N, H)
 State = tuple[Tensor, Tensor]  # h, c
-Gradients = tuple[Tensor, ...]  # one for each of Inputs, in their order
-Reading = Callable[[Inputs], Gates]
-Cell = Callable[[Inputs], State]
+
+# The right pieces
 
 
-# Wrong gates
+def sums(n: Inputs) -> Tensor:
+    return n.x @ n.weight_ih.T + n.h @ n.weight_hh.T + n.bias_ih + n.bias_hh  # (N, 4H)
 
 
-def before_activation(n: Inputs) -> Gates:
-    i, f, g, o = (n.x @ n.weight_ih.T + n.h @ n.weight_hh.T + n.bias_ih + n.bias_hh).chunk(4, dim=-1)
-    return i, f, g, o
+def activated(a: Layers) -> Layers:
+    return Layers(a.i.sigmoid(), a.f.sigmoid(), a.g.tanh(), a.o.sigmoid())
 
 
-def activated(i: Tensor, f: Tensor, g: Tensor, o: Tensor) -> Gates:
-    return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+def remembered(gates: Layers, n: Inputs) -> Tensor:
+    return gates.f * n.c + gates.i * gates.g
 
 
-def right_gates(n: Inputs) -> Gates:
-    return activated(*before_activation(n))
+@dataclass(frozen=True)
+class Step:
+    """A step of the LSTM in pieces, all right unless replaced."""
+
+    state: Callable[[Inputs], Inputs] = lambda n: n
+    sums: Callable[[Inputs], Tensor] = sums
+    blocks: Callable[..., Layers] = Layers
+    activations: Callable[[Layers], Layers] = activated
+    candidate: Callable[[Step, Inputs, Layers], Tensor] = lambda step, n, gates: gates.g
+    memory: Callable[[Layers, Inputs], Tensor] = remembered
+    output_gate: Callable[[Step, Inputs, Layers, Tensor], Tensor] = lambda step, n, gates, c: gates.o
+    shown: Callable[[Layers, Inputs, Tensor], Tensor] = lambda gates, n, c: gates.o * c.tanh()
+
+    def before(self, n: Inputs) -> Layers:
+        return self.blocks(*self.sums(n).chunk(4, dim=-1))
+
+    def gates(self, n: Inputs) -> Layers:
+        gates = self.activations(self.before(n))
+        return gates._replace(g=self.candidate(self, n, gates))
+
+    def cell(self, *inputs: Tensor) -> State:
+        n = self.state(Inputs(*inputs))
+        gates = self.gates(n)
+        c = self.memory(gates, n)
+        gates = gates._replace(o=self.output_gate(self, n, gates, c))
+        return self.shown(gates, n, c), c
+
+    def gates_alone(self, x: Tensor, h: Tensor, *parameters: Tensor) -> Gates:
+        """As the first exercise asks for them: there is no cell state."""
+        return self.gates(Inputs(x, h, torch.zeros_like(h), *parameters))
 
 
-def without_sigmoid(n: Inputs) -> Gates:
-    i, f, g, o = before_activation(n)
-    return i, f, g.tanh(), o
+class Slip(NamedTuple):
+    """A mistake in one place: a wrong piece, to be put where the right one was."""
+
+    id: str
+    say: str
+    place: str  # a field of `Step`
+    piece: Any
 
 
-def rounded(n: Inputs) -> Gates:
-    i, f, g, o = right_gates(n)
-    return i.round(), f.round(), g, o.round()
+def step_with(*slips: Slip) -> Step:
+    pieces: dict[str, Any] = {slip.place: slip.piece for slip in slips}
+    return replace(Step(), **pieces)
 
 
-def candidate_without_input(n: Inputs) -> Gates:
-    i, f, _, o = right_gates(n)
-    return i, f, n.h @ n.weight_hh.chunk(4)[2].T, o
+def two_places(slips: Iterable[Slip]) -> Iterator[tuple[Slip, Slip]]:
+    """Every two that can be made at once."""
+    return ((a, b) for a, b in combinations(slips, 2) if a.place != b.place)
 
 
-def shared(block: int) -> Reading:
-    """i, f and o all from the weights of one block."""
-
-    def gates(n: Inputs) -> Gates:
-        gate = before_activation(n)[block].sigmoid()
-        return gate, gate, right_gates(n)[2], gate
-
-    return gates
+# Wrong pieces: sums
 
 
-def stacked(order: str) -> Reading:
-    """The blocks of the parameters taken for gates in another order."""
-
-    def gates(n: Inputs) -> Gates:
-        block = dict(zip(order, before_activation(n), strict=True))
-        return activated(block["i"], block["f"], block["g"], block["o"])
-
-    return gates
-
-
-def biased(use_ih: bool, use_hh: bool) -> Reading:
+def biased(use_ih: bool, use_hh: bool) -> Callable[[Inputs], Tensor]:
     """One bias left out, or both."""
-
-    def gates(n: Inputs) -> Gates:
-        return right_gates(n._replace(bias_ih=n.bias_ih * use_ih, bias_hh=n.bias_hh * use_hh))
-
-    return gates
+    return lambda n: sums(n._replace(bias_ih=n.bias_ih * use_ih, bias_hh=n.bias_hh * use_hh))
 
 
-def returned(order: str) -> Reading:
-    """The right gates, handed back in another order."""
-
-    def gates(n: Inputs) -> Gates:
-        gate = dict(zip("ifgo", right_gates(n), strict=True))
-        first, second, third, fourth = (gate[name] for name in order)
-        return first, second, third, fourth
-
-    return gates
+def joined_apart(n: Inputs) -> Tensor:
+    joined, weight = torch.cat([n.h, n.x], dim=1), torch.cat([n.weight_ih, n.weight_hh], dim=1)
+    return joined @ weight.T + n.bias_ih + n.bias_hh
 
 
-MISREAD: tuple[tuple[str, str, Reading], ...] = (
-    ("ERR-35", NO_SIGMOID, without_sigmoid),
-    ("ERR-36", ROUNDED, rounded),
-    ("ERR-39", NO_CANDIDATE, candidate_without_input),
-    ("ERR-43", SHARED_WEIGHTS, shared(0)),
-    ("ERR-43", SHARED_WEIGHTS, shared(1)),
-    ("ERR-43", SHARED_WEIGHTS, shared(3)),
-    ("MIS-27", GATE_ORDER, stacked("ifog")),
-    ("MIS-27", GATE_ORDER, stacked("fiog")),
-    ("MIS-27", GATE_ORDER, stacked("figo")),
-    ("MIS-27", GATE_ORDER, stacked("igfo")),
-    ("MIS-29", ONE_BIAS, biased(True, False)),
-    ("MIS-29", ONE_BIAS, biased(False, True)),
-    ("MIS-29", ONE_BIAS, biased(False, False)),
-)
+def without_input(n: Inputs) -> Tensor:
+    return n.h @ n.weight_hh.T + n.bias_ih + n.bias_hh
 
 
-def of_gates(gates: Reading) -> Callable[..., Gates]:
-    """As the exercise calls it: without the cell state."""
-
-    def lstm_gates(x: Tensor, h: Tensor, *parameters: Tensor) -> Gates:
-        return gates(Inputs(x, h, torch.zeros_like(h), *parameters))
-
-    return lstm_gates
+def without_last_output(n: Inputs) -> Tensor:
+    return n.x @ n.weight_ih.T + n.bias_ih + n.bias_hh
 
 
-WRONG_GATES = tuple(
-    Mistake(id, say, of_gates(gates))
-    for id, say, gates in (
-        *MISREAD,
-        ("MIS-27", GATE_ORDER, returned("ifog")),
-        ("MIS-27", GATE_ORDER, returned("figo")),
-        ("MIS-27", GATE_ORDER, returned("fiog")),
-        ("MIS-27", GATE_ORDER, returned("igfo")),
-    )
-)
-
-# Wrong cells
+# Wrong pieces: blocks and activations
 
 
-def updated(gates: Gates, c: Tensor) -> State:
-    i, f, g, o = gates
-    c = f * c + i * g
-    return o * c.tanh(), c
+def stacked(order: str) -> Callable[..., Layers]:
+    """The blocks of the parameters taken for gates in another order."""
+    return lambda *blocks: Layers(**dict(zip(order, blocks, strict=True)))
 
 
-def misreading(gates: Reading) -> Cell:
-    """The right update on wrong gates."""
+def one_for(gate: str, *others: str) -> Callable[..., Layers]:
+    """The block of one gate serves others as well."""
 
-    def cell(n: Inputs) -> State:
-        return updated(gates(n), n.c)
+    def blocks(*right: Tensor) -> Layers:
+        layers = Layers(*right)
+        return layers._replace(**dict.fromkeys(others, getattr(layers, gate)))
 
-    return cell
-
-
-def showing(shown: Callable[[Inputs, Tensor], Tensor]) -> Cell:
-    """The right cell state c, but h is the output gate times `shown(inputs, c)`."""
-
-    def cell(n: Inputs) -> State:
-        _, c = updated(right_gates(n), n.c)
-        return right_gates(n)[3] * shown(n, c), c
-
-    return cell
+    return blocks
 
 
-def output_gate_from(read: Callable[[Inputs, Tensor], Inputs]) -> Cell:
-    """The output gate computed from `read(inputs, c)`, where c is the new cell state."""
-
-    def cell(n: Inputs) -> State:
-        _, c = updated(right_gates(n), n.c)
-        return right_gates(read(n, c))[3] * c.tanh(), c
-
-    return cell
+def linear(*gates: str) -> Callable[[Layers], Layers]:
+    """Gates without their activation."""
+    return lambda a: activated(a)._replace(**{gate: getattr(a, gate) for gate in gates})
 
 
-def candidate_reads_cell(n: Inputs) -> State:
-    i, f, _, o = right_gates(n)
-    g = right_gates(n._replace(h=f * n.c))[2]
-    return updated((i, f, g, o), n.c)
+def squashed_with_tanh(a: Layers) -> Layers:
+    return Layers(*(gate.tanh() for gate in a))
 
 
-def indices_swapped(n: Inputs) -> State:
-    i, f, g, o = right_gates(n)
-    c = f * g + i * g
-    return o * c.tanh(), c
+def rounded(a: Layers) -> Layers:
+    i, f, g, o = activated(a)
+    return Layers(i.round(), f.round(), g, o.round())
 
 
-def previous_output_twice(n: Inputs, c: Tensor) -> Tensor:
+def shown_twice(n: Inputs) -> Tensor:
+    """The candidate's layer with both of its matrices on h, as the input matrix is sometimes printed."""
     input_block, recurrent_block = n.weight_ih.chunk(4)[2], n.weight_hh.chunk(4)[2]
     return (n.h @ recurrent_block.T + n.h @ input_block.T + (n.bias_ih + n.bias_hh).chunk(4)[2]).tanh()
 
 
-MISCOMPUTED: tuple[tuple[str, str, Cell], ...] = (
-    *((id, say, misreading(gates)) for id, say, gates in MISREAD),
-    ("ERR-38", OUTPUT_READS_CELL, output_gate_from(lambda n, c: n._replace(x=c))),  # runs only where D = H
-    ("ERR-38", OUTPUT_READS_CELL, output_gate_from(lambda n, c: n._replace(h=c))),
-    ("ERR-38", OUTPUT_READS_CELL, output_gate_from(lambda n, c: n._replace(h=n.c))),
-    ("ERR-40", IGNORES_CELL, showing(previous_output_twice)),  # runs only where D = H
-    ("ERR-40", IGNORES_CELL, showing(lambda n, c: right_gates(n)[2])),
-    ("ERR-41", SIGMOID_OF_CELL, showing(lambda n, c: c.sigmoid())),
-    ("ERR-41", CANDIDATE_READS_CELL, candidate_reads_cell),
-    ("ERR-42", INDICES_SWAPPED, indices_swapped),
-    ("ERR-57", NOT_SQUASHED, showing(lambda n, c: c)),
-    ("MIS-36", OLD_CELL, showing(lambda n, c: n.c.tanh())),
-    ("MIS-36", OLD_CELL, showing(lambda n, c: n.c)),
+MISREAD = (
+    Slip("MIS-29", ONE_BIAS, "sums", biased(True, False)),
+    Slip("MIS-29", ONE_BIAS, "sums", biased(False, True)),
+    Slip("MIS-29", ONE_BIAS, "sums", biased(False, False)),
+    Slip("ERR-37", JOINED_APART, "sums", joined_apart),
+    Slip("ERR-43", ONE_READ, "sums", without_input),
+    Slip("ERR-43", ONE_READ, "sums", without_last_output),
+    *(Slip("ERR-43", SHARED_WEIGHTS, "blocks", one_for(*gates)) for gates in ("ifo", "fio", "oif")),
+    *(
+        Slip("ERR-43", SHARED_WEIGHTS, "blocks", one_for(*gates))
+        for gates in ("if", "io", "fi", "fo", "oi", "of")
+    ),
+    *(Slip("MIS-27", GATE_ORDER, "blocks", stacked(order)) for order in ORDERS if order != "figo"),
+    Slip("ERR-35", NO_SIGMOID, "activations", linear("i", "f", "o")),
+    Slip("ERR-35", NO_SIGMOID, "activations", linear("i")),
+    Slip("ERR-35", NO_SIGMOID, "activations", linear("f")),
+    Slip("ERR-35", NO_SIGMOID, "activations", linear("o")),
+    Slip("ERR-35", NO_SIGMOID, "activations", squashed_with_tanh),
+    Slip("ERR-36", ROUNDED, "activations", rounded),
+    Slip("ERR-39", NO_CANDIDATE, "candidate", lambda step, n, _: n.h @ n.weight_hh.chunk(4)[2].T),
+    Slip("ERR-39", NO_CANDIDATE, "candidate", lambda step, n, _: (n.h @ n.weight_hh.chunk(4)[2].T).tanh()),
+    Slip("ERR-39", LINEAR_CANDIDATE, "candidate", lambda step, n, _: step.before(n).g),
+    Slip("ERR-44", SIGMOID_CANDIDATE, "candidate", lambda step, n, _: step.before(n).g.sigmoid()),
+    Slip("ERR-44", BORROWED_CANDIDATE, "candidate", lambda step, n, _: step.before(n).i.tanh()),
 )
 
+# The first exercise
 
-def of_cell(cell: Cell) -> Callable[..., State]:
-    """As the exercise calls it: one argument for each input."""
-
-    def lstm_cell(*inputs: Tensor) -> State:
-        return cell(Inputs(*inputs))
-
-    return lstm_cell
+GATE_SLIPS = (*MISREAD, Slip("MIS-27", GATE_ORDER, "blocks", stacked("figo")))
+REORDERED = tuple("".join(order) for order in permutations("ifgo") if order != tuple("ifgo"))
 
 
-WRONG_CELLS = tuple(Mistake(id, say, of_cell(cell)) for id, say, cell in MISCOMPUTED)
+def returned(order: str) -> Callable[..., Gates]:
+    """The right gates, handed back in another order."""
 
-# Wrong gradients
+    def lstm_gates(*inputs: Tensor) -> Gates:
+        gate = Step().gates_alone(*inputs)
+        first, second, third, fourth = (gate["ifgo".index(name)] for name in order)
+        return first, second, third, fourth
 
-
-class Step(NamedTuple):
-    """What the backward pass of one step has at hand, each (N, H)."""
-
-    grad_h: Tensor
-    grad_c: Tensor
-    f: Tensor
-    o: Tensor
-    old_c: Tensor
-    c: Tensor
+    return lstm_gates
 
 
-def through_output(s: Step) -> Tensor:
-    return s.grad_h * s.o * (1 - s.c.tanh() ** 2)
-
-
-def through_old_output(s: Step) -> Tensor:
-    return s.grad_h * s.o * (1 - s.old_c.tanh() ** 2)
-
-
-def gradient_of(cell: Callable[..., tuple[Tensor, ...]]) -> Callable[..., Gradients]:
-    """The function (grad_h, grad_c, *inputs) -> gradients of the inputs, by autograd through `cell`."""
-
-    def backward(grad_h: Tensor, grad_c: Tensor, *inputs: Tensor) -> Gradients:
-        with torch.enable_grad():
-            leaves = [tensor.detach().requires_grad_() for tensor in inputs]
-            outputs = cell(*leaves)
-            return torch.autograd.grad(
-                outputs, leaves, (grad_h, grad_c), allow_unused=True, materialize_grads=True
-            )
-
-    return backward
-
-
-def by_hand(
-    delta_c: Callable[[Step], Tensor] = lambda s: through_output(s) + s.grad_c,
-    delta_old_c: Callable[[Step, Tensor], Tensor] = lambda s, delta: delta * s.f,
-    shown: Callable[[Step], Tensor] = lambda s: s.c.tanh(),
-    gates: Reading = right_gates,
-) -> Callable[..., Gradients]:
-    """The backward pass written out, right but for the term that an argument puts something else for."""
-
-    def backward(grad_h: Tensor, grad_c: Tensor, *inputs: Tensor) -> Gradients:
-        n = Inputs(*inputs)
-        i, f, g, o = gates(n)
-        _, c = updated((i, f, g, o), n.c)
-        s = Step(grad_h, grad_c, f, o, n.c, c)
-        delta = delta_c(s)
-        terms = (
-            delta * g * i * (1 - i),
-            delta * n.c * f * (1 - f),
-            delta * i * (1 - g**2),
-            grad_h * shown(s) * o * (1 - o),
-        )
-        a = torch.cat(terms, dim=-1)  # (N, 4H)
-        bias = a.sum(0)
-        return a @ n.weight_ih, a @ n.weight_hh, delta_old_c(s, delta), a.T @ n.x, a.T @ n.h, bias, bias
-
-    return backward
-
-
-WRONG_GRADIENTS = (
-    *(Mistake(id, say, gradient_of(wrong)) for id, say, wrong in WRONG_CELLS),
-    *(Mistake(id, say, by_hand(gates=gates)) for id, say, gates in MISREAD),
-    Mistake("ERR-46", DELTA_C, by_hand(lambda s: through_output(s) + s.grad_c * s.f)),
-    Mistake("ERR-46", DELTA_C, by_hand(lambda s: through_output(s) + s.grad_c * s.f, lambda s, delta: delta)),
-    Mistake("ERR-46", DELTA_C, by_hand(delta_old_c=lambda s, delta: delta)),
-    Mistake("ERR-46", DELTA_C, by_hand(lambda s: s.grad_c)),
-    Mistake("MIS-36", OLD_CELL, by_hand(lambda s: through_old_output(s) + s.grad_c)),
-    Mistake(
-        "MIS-36",
-        OLD_CELL,
-        by_hand(lambda s: through_old_output(s) + s.grad_c, shown=lambda s: s.old_c.tanh()),
+# While the candidate stays third, handing back f before i gives what taking block 0 for f gives: sigmoids of
+# blocks 1 and 0. No answer can tell the two apart, and one of them is enough.
+WRONG_GATES = (
+    *(Mistake(slip.id, slip.say, step_with(slip).gates_alone) for slip in GATE_SLIPS),
+    *(
+        Mistake("MIS-27", GATE_ORDER, returned(order))
+        for order in REORDERED
+        if not (order in ORDERS and order[2] == "g")
     ),
 )
+
+
+def pairs_of_gates() -> Iterator[Mistake]:
+    for a, b in two_places(GATE_SLIPS):
+        yield Mistake(a.id, a.say, step_with(a, b).gates_alone, also=(b.id, b.say))
+
+
+# The second exercise
+
+CELL_SLIPS = (
+    *MISREAD,
+    # The update i * c + f * g, and the right one on blocks read in the order f, i, g, o, are one function:
+    # sigmoid(block 0) * c + sigmoid(block 1) * g, from which h follows. The sentence names both places.
+    Slip("MIS-27", EXCHANGED, "blocks", stacked("figo")),
+    Slip("ERR-53", STATES_EXCHANGED, "state", lambda n: n._replace(h=n.c, c=n.h)),
+    Slip("ERR-38", GATES_READ_CELL, "sums", lambda n: sums(n._replace(h=n.c))),
+    Slip(
+        "ERR-41", CANDIDATE_READS_CELL, "candidate", lambda step, n, gates: read(step, n, h=gates.f * n.c).g
+    ),
+    Slip("ERR-41", CANDIDATE_READS_CELL, "candidate", lambda step, n, gates: read(step, n, h=n.c).g),
+    Slip("ERR-42", INDICES_SWAPPED, "memory", lambda gates, n: gates.f * gates.g + gates.i * gates.g),
+    Slip("ERR-39", WHAT_ENTERS, "memory", lambda gates, n: gates.f * n.c + gates.g),
+    Slip("ERR-39", WHAT_ENTERS, "memory", lambda gates, n: gates.f * n.c + gates.i),
+    Slip("ERR-43", TIED_GATES, "memory", lambda gates, n: gates.f * n.c + (1 - gates.f) * gates.g),
+    Slip("ERR-53", STATES_EXCHANGED, "memory", lambda gates, n: gates.f * n.h + gates.i * gates.g),
+    Slip("ERR-57", NO_FORGET_GATE, "memory", lambda gates, n: n.c + gates.i * gates.g),
+    Slip(
+        "ERR-38", OUTPUT_READS_CELL, "output_gate", lambda step, n, _, c: read(step, n, x=c).o
+    ),  # where D = H
+    Slip(
+        "ERR-38", OUTPUT_READS_CELL, "output_gate", lambda step, n, _, c: read(step, n, x=n.c).o
+    ),  # where D = H
+    Slip("ERR-38", OUTPUT_READS_CELL, "output_gate", lambda step, n, _, c: read(step, n, h=c).o),
+    Slip("ERR-38", OUTPUT_READS_CELL, "output_gate", lambda step, n, _, c: read(step, n, h=n.c).o),
+    Slip("ERR-38", OUTPUT_READS_CELL, "output_gate", lambda step, n, _, c: (step.before(n).o + c).sigmoid()),
+    Slip("ERR-40", IGNORES_CELL, "shown", lambda gates, n, c: gates.o * shown_twice(n)),  # where D = H
+    Slip("ERR-40", IGNORES_CELL, "shown", lambda gates, n, c: gates.o * gates.g),
+    Slip("ERR-41", SIGMOID_OF_CELL, "shown", lambda gates, n, c: gates.o * c.sigmoid()),
+    Slip("ERR-57", NOT_SQUASHED, "shown", lambda gates, n, c: gates.o * c),
+    Slip("ERR-57", NOT_SQUASHED, "shown", lambda gates, n, c: (gates.o * c).tanh()),
+    Slip("ERR-69", OUTPUT_UNFINISHED, "shown", lambda gates, n, c: gates.o),
+    Slip("ERR-69", OUTPUT_UNFINISHED, "shown", lambda gates, n, c: c.tanh()),
+    Slip("MIS-36", OLD_CELL, "shown", lambda gates, n, c: gates.o * n.c.tanh()),
+    Slip("MIS-36", OLD_CELL, "shown", lambda gates, n, c: gates.o * n.c),
+)
+
+
+def read(step: Step, n: Inputs, **instead: Tensor) -> Layers:
+    """The gates of a step that reads something else."""
+    return step.activations(step.before(n._replace(**instead)))
+
+
+WRONG_CELLS = tuple(Mistake(slip.id, slip.say, step_with(slip).cell) for slip in CELL_SLIPS)
+
+
+def pairs_of_cells() -> Iterator[Mistake]:
+    for a, b in two_places(CELL_SLIPS):
+        yield Mistake(a.id, a.say, step_with(a, b).cell, also=(b.id, b.say))

@@ -1,0 +1,1 @@
+"""Homework in the form in which students, nbgrader and Otter take it: `coursekit release`."""
