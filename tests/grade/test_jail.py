@@ -286,15 +286,20 @@ def test_every_namespace_is_a_new_one(tmp_path: Path) -> None:
         "import os, sys\nfrom coursekit.grade.jail import namespaces\n"
         "kinds = ('user', 'mnt', 'net', 'ipc', 'uts', 'cgroup', 'pid_for_children')\n"
         "def look(): return {kind: os.readlink(f'/proc/self/ns/{kind}') for kind in kinds}\n"
-        "before = look()\nown = namespaces.enter_own()\n"
+        "before = look()\nown = namespaces.enter_own(sys.argv[1])\nworker = look()\n"
         "if namespaces.fork_into_new(own) == 0:\n"
-        "    namespaces.isolate(sys.argv[1])\n    after = look()\n"
-        "    print([kind for kind in kinds if before[kind] == after[kind]], os.getpid(), flush=True)\n"
+        "    after = look()\n"
+        "    print([kind for kind in kinds if before[kind] == after[kind]], os.getpid())\n"
+        "    print([kind for kind in kinds if worker[kind] != after[kind]], flush=True)\n"
         "    os._exit(0)\n"
         "os.wait()"
     )
-    command = [sys.executable, "-c", source, str(tmp_path)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[] 1"
+    scratch = tmp_path / "folder" / "scratch"
+    scratch.mkdir(parents=True)
+    command = [sys.executable, "-c", source, str(scratch)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert printed == ["[] 1", "['ipc', 'pid_for_children']"]
+    assert not scratch.parent.exists()
 
 
 # The filter, for both kinds of machine, in an interpreter of its own
@@ -388,7 +393,7 @@ def test_the_numbers_are_those_of_the_kernel(machine: str) -> None:
 def level_when(statement: str, tmp_path: Path) -> str:
     """The level of a process in which something has been taken away first."""
     source = (
-        "import sys, pathlib\n"
+        "import os, sys, pathlib\n"
         "from coursekit.grade import jail\n"
         "from coursekit.grade.jail import landlock, namespaces, seccomp, limits\n"
         "def refuse(*_): raise OSError(1, 'not here')\n"
@@ -404,8 +409,9 @@ def level_when(statement: str, tmp_path: Path) -> str:
     [
         ("", "full"),
         ("namespaces.enter_own = refuse", "reduced"),
-        ("namespaces.isolate = refuse", "reduced"),
-        ("namespaces.isolate = lambda scratch: None", "reduced"),
+        ("namespaces.mount = refuse", "reduced"),
+        ("namespaces.mount = lambda scratch: None", "reduced"),
+        ("namespaces.fork_into_new = lambda own: os.fork()", "reduced"),
         ("landlock.ruleset = refuse", "limits-only"),
         ("landlock.restrict = lambda rules: None", "limits-only"),
         ("seccomp.restrict = refuse", "limits-only"),

@@ -48,10 +48,7 @@ class Jail:
         limits.limit(seconds, self.mapped)
         if sys.platform == "linux":
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if self.own_pids is None:
-            os.chdir(self.scratch)
-        else:
-            namespaces.isolate(self.scratch)
+        os.chdir(self.scratch)
         if self.rules is not None:
             no_new_privileges()
             landlock.restrict(self.rules)
@@ -60,8 +57,10 @@ class Jail:
             seccomp.restrict(os.getpid())
 
     def tidy(self) -> None:
-        """Between checks: where a folder on disk was written in, empty it."""
-        if self.rules is None:
+        """Between checks: an empty folder to work in again."""
+        if self.own_pids is not None:
+            namespaces.tidy(self.scratch)
+        elif self.rules is None:
             shutil.rmtree(self.scratch, ignore_errors=True)
             os.makedirs(self.scratch, exist_ok=True)
 
@@ -93,7 +92,7 @@ def locked(plain: Jail, level: Level) -> Jail:
     # the folder above, because Landlock looks at what lies under a mount; the rest of it is read-only then
     rules = landlock.ruleset(str(Path(plain.scratch).parent))
     seccomp.program(MACHINE, namespaces.FIRST)  # kept, so that no child has to put it together
-    return replace(plain, level=level, rules=rules, own_pids=namespaces.enter_own())
+    return replace(plain, level=level, rules=rules, own_pids=namespaces.enter_own(plain.scratch))
 
 
 def holds(jail: Jail) -> bool:
