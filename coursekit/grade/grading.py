@@ -11,7 +11,7 @@ from typing import NamedTuple
 from coursekit.grade.encoding import EncodingError, decode_outcomes
 from coursekit.grade.exam import Exam
 from coursekit.grade.judge import capital, flagged, judge
-from coursekit.grade.process import Worker
+from coursekit.grade.process import Ending, Worker
 from coursekit.grade.protocol import Task
 from coursekit.grade.record import QuestionRow, Row
 from coursekit.grade.sources import Source, digest
@@ -45,12 +45,8 @@ class Graded(NamedTuple):
 def grade(worker: Worker, exams: Sequence[Exam], source: Source) -> Graded:
     """All exercises of one submission. Whatever happens, there is a verdict on each."""
     begun = time.monotonic()
-    verdicts: list[Verdict] = []
     try:
-        submission = read_submission(source.files)
-        for exam in exams:
-            left = SUBMISSION_SECONDS - (time.monotonic() - begun)
-            verdicts.append(grade_exercise(worker, exam, submission, min(CHECK_SECONDS, left)))
+        verdicts = verdicts_on(worker, exams, read_submission(source.files), begun + SUBMISSION_SECONDS)
     except SubmissionError as error:
         verdicts = [Verdict(exam.exercise, "error", f"{capital(str(error))}.") for exam in exams]
     except Exception as error:  # a fault of the grader's own must not cost the others their grades
@@ -59,9 +55,17 @@ def grade(worker: Worker, exams: Sequence[Exam], source: Source) -> Graded:
     return Graded(source.name, tuple(verdicts), time.monotonic() - begun)
 
 
-def grade_exercise(
-    worker: Worker, exam: Exam, submission: Submission, seconds: float = CHECK_SECONDS
-) -> Verdict:
+def verdicts_on(worker: Worker, exams: Sequence[Exam], submission: Submission, until: float) -> list[Verdict]:
+    """What can be said of the text is said first; the rest runs, and is judged while the next one runs."""
+    read = [verdict_or_task(exam, submission) for exam in exams]
+    endings = worker.run_all([task for task in read if isinstance(task, Task)], until)
+    return [
+        verdict_on(exam, next(endings)) if isinstance(found, Task) else found
+        for exam, found in zip(exams, read, strict=True)
+    ]
+
+
+def verdict_or_task(exam: Exam, submission: Submission) -> Verdict | Task:
     exercise = exam.exercise
     blocks = needed_for(exercise.function, submission.statements)
     if not blocks:
@@ -70,15 +74,23 @@ def grade_exercise(
     use = forbidden_use(blocks, exercise.forbidden)
     if use is not None:
         return flagged(exercise, use)
-    if seconds <= 0:
-        return Verdict(exercise, "timeout", "The time for this submission was used up before this exercise.")
-    ending = worker.run(Task(blocks, exercise.function, exam.questions, seconds))
-    if ending.reason == "timeout":
-        sentence = f"{exercise.function} did not finish within {seconds:.0f} s: is there an endless loop?"
-        return Verdict(exercise, "timeout", sentence, output=ending.output)
-    if ending.reason == "died":
-        sentence = f"The process that ran {exercise.function} ended before it could answer ({ending.how})."
-        return Verdict(exercise, "error", sentence, output=ending.output)
+    return Task(blocks, exercise.function, exam.questions, CHECK_SECONDS)
+
+
+def verdict_on(exam: Exam, ending: Ending) -> Verdict:
+    exercise = exam.exercise
+    match ending.reason:
+        case "late":
+            sentence = "The time for this submission was used up before this exercise."
+            return Verdict(exercise, "timeout", sentence)
+        case "timeout":
+            sentence = f"{exercise.function} did not finish within {ending.how}: is there an endless loop?"
+            return Verdict(exercise, "timeout", sentence, output=ending.output)
+        case "died":
+            sentence = (
+                f"The process that ran {exercise.function} ended before it could answer ({ending.how})."
+            )
+            return Verdict(exercise, "error", sentence, output=ending.output)
     try:
         return replace(judge(exam, decode_outcomes(ending.outcomes)), output=ending.output)
     except EncodingError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import selectors
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import IO, NamedTuple
 
@@ -19,6 +21,7 @@ from coursekit.grade.jail import Level, cgroups
 from coursekit.grade.protocol import (
     FRAME_LENGTH,
     MAX_FRAME,
+    MAX_TASKS,
     Order,
     ProtocolError,
     Task,
@@ -47,8 +50,8 @@ FIXED = {
 class Ending(NamedTuple):
     """How a task ended, what it printed, and the message with its outcomes, still unread."""
 
-    reason: str  # "done", "timeout" or "died"
-    how: str  # exit status or signal, e.g. "SIGSEGV"
+    reason: str  # "done", "timeout", "died", or "late": it never began
+    how: str  # exit status or signal, e.g. "SIGSEGV"; the time it had, e.g. "10 s"
     output: str
     outcomes: bytes
 
@@ -84,14 +87,29 @@ class Worker:
 
     def run(self, task: Task) -> Ending:
         """Run a task; whatever the student's code does, an answer comes within its seconds and a few more."""
-        try:
-            if self._running is None:
-                self._running = Running(self._folder, self._best)
-                self.level = self._running.level
-            return self._running.run(task)
-        except (OSError, ProtocolError):
-            self._stop()
-            return Ending("died", "it took the worker process with it", "", b"")
+        (ending,) = self.run_all([task])
+        return ending
+
+    def run_all(self, tasks: Sequence[Task], until: float = math.inf) -> Iterator[Ending]:
+        """Run the tasks of one submission in one child, and in another from the one on that ended badly.
+
+        Their endings come one by one, and the child goes on while the caller looks at one. `until`, on the
+        clock of `time.monotonic`, is when the submission's time is over.
+        """
+        waiting = list(tasks)
+        while waiting:
+            try:
+                if self._running is None:
+                    self._running = Running(self._folder, self._best)
+                    self.level = self._running.level
+                for ending in self._running.run(waiting, until):
+                    del waiting[0]
+                    yield ending
+            except (OSError, ProtocolError):
+                self._stop()
+                if waiting:  # else it has answered everything before
+                    del waiting[0]
+                    yield Ending("died", "it took the worker process with it", "", b"")
 
     def _stop(self) -> None:
         if self._running is not None:
@@ -104,7 +122,8 @@ class Running:
 
     def __init__(self, folder: str, best: Level) -> None:
         self._known: set[str] = set()  # keys of the questions it has been sent
-        self._busy = False  # whether a child has been told to stop and has not been said to have ended
+        self._busy = False  # whether there is a child that has not been said to have ended
+        self._stopped = False  # whether it has been told to
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(START_SECONDS)
         with theirs, tempfile.TemporaryFile() as errors:
@@ -130,56 +149,71 @@ class Running:
         self.level: Level = ready.body.decode()  # type: ignore[assignment]
         self._socket.settimeout(GRACE_SECONDS)
 
-    def run(self, task: Task) -> Ending:
+    def run(self, tasks: Sequence[Task], until: float) -> Iterator[Ending]:
+        """The endings of tasks, up to the first that is not "done"."""
+        tasks = tasks[:MAX_TASKS]
+        if time.monotonic() >= until:
+            yield Ending("late", "", "", b"")
+            return
         self._await_end()
-        if task.questions.key not in self._known:
-            send(self._socket, Order.QUESTIONS, task.questions.key.encode() + b"\n" + task.questions.body)
-            self._known.add(task.questions.key)
+        for task in tasks:
+            if task.questions.key not in self._known:
+                send(self._socket, Order.QUESTIONS, task.questions.key.encode() + b"\n" + task.questions.body)
+                self._known.add(task.questions.key)
         with contextlib.ExitStack() as stack:
-            (answer, to_answer), (printed, to_print) = pipe(stack), pipe(stack)
-            with source_file(task) as source:
-                order = f"{task.questions.key}\n{task.seconds}".encode()
-                send(self._socket, Order.RUN, order, [source.fileno(), to_answer.fileno(), to_print.fileno()])
+            answers, to_answer = pipe(stack)
+            pairs = [pipe(stack) for _ in tasks]
+            seconds = min(sum(task.seconds for task in tasks), until - time.monotonic())
+            with source_file(tasks) as source:
+                order = "\n".join([str(seconds), *(task.questions.key for task in tasks)]).encode()
+                ends = [source, to_answer, *(to_print for _, to_print in pairs)]
+                send(self._socket, Order.RUN, order, [end.fileno() for end in ends])
                 self._busy = True
-            to_answer.close()  # the child's is the only one left, so its end can be noticed
-            to_print.close()
-            reason, reply, text = self._listen(answer, printed, time.monotonic() + task.seconds)
-            if reason == "done":  # the child is on its way out; meanwhile, the answer can be judged
-                send(self._socket, Order.STOP)
-                return Ending(reason, "", text, reply)
-            return Ending(reason, self._stop(), text, reply)
+            for end in ends:
+                end.close()  # the child's are the only ones left, so its end can be noticed
+            stack.callback(self._stop)  # an ended child, too, is told, and then said to have ended
+            received = Buffer(FRAME_LENGTH.size + MAX_FRAME + PIPE_SIZE)
+            for task, (printed, _) in zip(tasks, pairs, strict=True):
+                limit = min(task.seconds, until - time.monotonic())
+                reason, text = self._listen(answers, received, printed, time.monotonic() + limit)
+                if reason != "done":
+                    self._stop()
+                    how = self._await_end()
+                    yield Ending(reason, f"{limit:.0f} s" if reason == "timeout" else how, text, b"")
+                    return
+                yield Ending(reason, "", text, received.take_frame())
 
-    def _listen(self, answer: IO[bytes], printed: IO[bytes], deadline: float) -> tuple[str, bytes, str]:
-        """Read until the answer is whole, the child is gone, or its time is over: which, answer, prints."""
-        reply, text = Buffer(MAX_FRAME + FRAME_LENGTH.size), Buffer(MAX_OUTPUT)
+    def _listen(
+        self, answers: IO[bytes], received: Buffer, printed: IO[bytes], deadline: float
+    ) -> tuple[str, str]:
+        """Read until an answer is whole, the child is gone, or its time is over: which, and the prints."""
+        text, reason = Buffer(MAX_OUTPUT), "done" if received.holds_frame() else ""
         with selectors.DefaultSelector() as selector:
-            selector.register(answer, selectors.EVENT_READ, reply)
+            selector.register(answers, selectors.EVENT_READ, received)
             selector.register(printed, selectors.EVENT_READ, text)
             selector.register(self._socket, selectors.EVENT_READ)  # says when the child has ended
-            while True:
+            while not reason:
                 ready = [key for key, _ in selector.select(max(0.0, deadline - time.monotonic()))]
                 for key in ready:
                     if key.data is not None and not key.data.take(key.fd):
                         selector.unregister(key.fileobj)
-                if reply.holds_frame():
-                    reason = "done"
-                    break
                 nothing_left = [key.fileobj for key in ready] == [self._socket]
-                if nothing_left or reply.is_full() or answer not in selector.get_map():
+                if received.holds_frame():
+                    reason = "done"
+                elif nothing_left or received.is_full() or answers not in selector.get_map():
                     reason = "died"
-                    break
-                if time.monotonic() > deadline:
+                elif time.monotonic() > deadline:
                     reason = "timeout"
-                    break
         with contextlib.suppress(BlockingIOError):
             while not text.is_full() and text.take(printed.fileno()):
                 pass
-        return reason, bytes(reply.data[FRAME_LENGTH.size :]), text.data.decode("utf8", "replace")
+        return reason, text.data.decode("utf8", "replace")
 
-    def _stop(self) -> str:
-        """End the child, and say how it ended."""
-        send(self._socket, Order.STOP)
-        return self._await_end()
+    def _stop(self) -> None:
+        """Have the child ended. That it has is said later, so that its answers can be judged meanwhile."""
+        if self._busy and not self._stopped:
+            send(self._socket, Order.STOP)
+            self._stopped = True
 
     def _await_end(self) -> str:
         if not self._busy:
@@ -187,7 +221,7 @@ class Running:
         message = receive(self._socket)
         if message is None or message.order is not Order.ENDED:
             raise ProtocolError("the worker ended")
-        self._busy = False
+        self._busy = self._stopped = False
         return message.body.decode()
 
     def close(self) -> None:
@@ -222,12 +256,12 @@ def pipe(stack: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
     return ends
 
 
-def source_file(task: Task) -> IO[bytes]:
+def source_file(tasks: Sequence[Task]) -> IO[bytes]:
     """A file without a name that holds the submission as a frame."""
     file = (
         os.fdopen(os.memfd_create("task"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
     )
-    write_frame(file, encode_source(task.blocks, task.function))
+    write_frame(file, encode_source(tasks))
     file.seek(0)
     return file
 
@@ -251,3 +285,10 @@ class Buffer:
     def holds_frame(self) -> bool:
         head = FRAME_LENGTH.size
         return len(self.data) >= head and len(self.data) >= head + FRAME_LENGTH.unpack_from(self.data)[0]
+
+    def take_frame(self) -> bytes:
+        """The first frame; what has come of the next stays."""
+        end = FRAME_LENGTH.size + FRAME_LENGTH.unpack_from(self.data)[0]
+        frame = bytes(self.data[FRAME_LENGTH.size : end])
+        del self.data[:end]
+        return frame

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 MAX_FRAME = 64 * 2**20
 FRAME_LENGTH = struct.Struct("<Q")
 ORDER = struct.Struct("<BQ")
-MAX_DESCRIPTORS = 3
+MAX_TASKS = 32  # of a submission, for one child
+MAX_DESCRIPTORS = MAX_TASKS + 2
 
 
 class ProtocolError(ValueError):
@@ -52,7 +53,7 @@ def read_frame(stream: IO[bytes]) -> bytes | None:
 class Order(enum.IntEnum):
     READY = 1  # from the worker: at which level it locks its children in
     QUESTIONS = 2  # to the worker: a key, and the calls it stands for
-    RUN = 3  # to the worker: a key and seconds; descriptors of submission, answer, prints
+    RUN = 3  # to the worker: seconds, and a key per task; descriptors of submission, answers, prints of each
     STOP = 4  # to the worker: end what runs
     ENDED = 5  # from the worker: how it ended
 
@@ -125,10 +126,9 @@ class Task(NamedTuple):
     seconds: float  # wall clock for all of it
 
 
-def encode_source(blocks: tuple[Block, ...], function: str) -> bytes:
-    return json.dumps([function, blocks]).encode()
+def encode_source(tasks: Sequence[Task]) -> bytes:
+    return json.dumps([(task.blocks, task.function) for task in tasks]).encode()
 
 
-def decode_source(body: bytes) -> tuple[tuple[Block, ...], str]:
-    function, blocks = json.loads(body)
-    return tuple(Block(*block) for block in blocks), function
+def decode_source(body: bytes) -> list[tuple[tuple[Block, ...], str]]:
+    return [(tuple(Block(*block) for block in blocks), function) for blocks, function in json.loads(body)]

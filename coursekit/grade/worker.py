@@ -1,15 +1,17 @@
 """The process that runs students' code: `python -m coursekit.grade.worker`. It knows no answer.
 
-It imports torch once and then, for every task, forks a child, which locks itself in, reads the submission,
-calls the function, and writes what came out. The judge hands over three descriptors with each task: where the
-submission is read, where the answer goes, and where prints go. The parent passes them on unused, so that it
-never holds a byte of a submission, and no child finds another student's code or answers in the memory it
-inherits. It stays at one thread, because the forked child of a process with threads can hang.
+It imports torch once and then, for every submission, forks a child, which locks itself in, reads the code,
+calls one function after the other, and writes what came out. The judge hands over descriptors: where the
+submission is read, where the answers go, and where the prints of each function go. The parent passes them on
+unused, so that it never holds a byte of a submission, and no child finds another student's code or answers in
+the memory it inherits. It stays at one thread, because the forked child of a process with threads can hang.
 """
 
 from __future__ import annotations
 
 import codeop
+import contextlib
+import gc
 import importlib.abc
 import linecache
 import os
@@ -60,8 +62,9 @@ def main() -> None:
             key, _, body = message.body.partition(b"\n")
             questions[key.decode()] = decode_calls(body)
         elif message.order is Order.RUN:
-            exam, _, seconds = message.body.decode().partition("\n")
-            how = run(prison, judge, questions[exam], float(seconds), message.descriptors)
+            seconds, *keys = message.body.decode().split("\n")
+            exams = [questions[key] for key in keys]
+            how = run(prison, judge, exams, float(seconds), message.descriptors)
             send(judge, Order.ENDED, how.encode())
             tasks += 1
             if tasks == A_BATCH:
@@ -71,10 +74,17 @@ def main() -> None:
 
 
 def warm_up() -> None:
-    """Import and initialise what each child would otherwise do again."""
+    """Import and initialise what each child would otherwise do again, and in memory of its own."""
+    blocks = (Block("warm-up", 1, "def product(a):\n    return (a @ a.T).tanh().sigmoid().chunk(2, dim=-1)"),)
     x = torch.ones(2, 2)
-    calls = (Call((x,), wanted=(0,), cotangents=((x[:, :1],), (x[:, :1],))), Call((x,), elsewhere=True))
-    perform_all(lambda a: (a @ a.T).tanh().sigmoid().chunk(2, dim=-1), calls, {})
+    calls = (
+        Call((x,), wanted=(0,), cotangents=((x[:, :1],), (x[:, 1:],))),
+        Call((x,), forbidden=("torch.lstm",)),
+        Call((x,), elsewhere=True),
+    )
+    encode_outcomes(outcomes_of(blocks, "product", calls))
+    gc.collect()
+    gc.freeze()  # or a collection in a child would write to every object there is
 
 
 class NoReferences(importlib.abc.MetaPathFinder):
@@ -98,12 +108,16 @@ def hide_references() -> None:
 
 
 def run(
-    prison: jail.Jail, judge: socket.socket, calls: tuple[Call, ...], seconds: float, descriptors: list[int]
+    prison: jail.Jail,
+    judge: socket.socket,
+    exams: Sequence[tuple[Call, ...]],
+    seconds: float,
+    descriptors: list[int],
 ) -> str:
     """How a child ended, by itself or because the judge has had enough: exit status or signal."""
     child = prison.fork()
     if child == 0:
-        run_child(prison, calls, seconds, *descriptors)
+        run_child(prison, exams, seconds, *descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
     wait(judge, child)
@@ -141,7 +155,12 @@ def end(child: int) -> None:
 
 
 def run_child(
-    prison: jail.Jail, calls: tuple[Call, ...], seconds: float, source: int, reply: int, printed: int
+    prison: jail.Jail,
+    exams: Sequence[tuple[Call, ...]],
+    seconds: float,
+    source: int,
+    reply: int,
+    *prints: int,
 ) -> NoReturn:
     status = 1
     try:
@@ -149,14 +168,17 @@ def run_child(
             submission = read_frame(stream)
         assert submission is not None
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(printed, 1)
-        os.dup2(printed, 2)
-        close_all_but({0, 1, 2, reply, prison.rules})
+        close_all_but({0, 1, 2, reply, *prints, prison.rules})
         prison.enter(seconds)
-        outcomes = outcomes_of(*decode_source(submission), calls)
-        sys.stdout.flush()
-        with os.fdopen(reply, "wb") as answer:
-            write_frame(answer, encode_outcomes(outcomes))
+        answers = os.fdopen(reply, "wb")  # open to the end, which is how the judge notices it
+        for task, calls, printed in zip(decode_source(submission), exams, prints, strict=True):
+            os.dup2(printed, 1)
+            os.dup2(printed, 2)
+            os.close(printed)
+            outcomes = outcomes_of(*task, calls)
+            with contextlib.suppress(Exception):  # whatever a student has put in its place
+                sys.stdout.flush()
+            write_frame(answers, encode_outcomes(outcomes))
         status = 0
     finally:
         os._exit(status)

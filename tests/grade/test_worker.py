@@ -270,6 +270,61 @@ def test_a_process_that_forks_leaves_nobody_behind(tmp_path: Path) -> None:
         pytest.fail("a process of a check is still running")
 
 
+# Several functions of one submission
+
+COUNTS = "import torch\ntorch.seen = getattr(torch, 'seen', 0) + 1\ndef f(x):\n    print('n', torch.seen)\n"
+
+
+def tasks(*bodies: str, seconds: float = QUICK) -> list[Task]:
+    questions = Questions.of((Call((X,)),))
+    return [Task((Block("hw.py", 1, f"{COUNTS}    {body}"),), "f", questions, seconds) for body in bodies]
+
+
+def test_the_functions_of_a_submission_share_a_child_and_not_their_prints(worker: Worker) -> None:
+    endings = list(worker.run_all(tasks("return x", "return 2 * x", "raise ValueError")))
+    assert [(ending.reason, ending.output) for ending in endings] == [
+        ("done", "n 1\n"),
+        ("done", "n 2\n"),
+        ("done", "n 3\n"),
+    ]
+    values = [decode_outcomes(ending.outcomes)[0] for ending in endings]
+    assert [value.error.type if value.error else "" for value in values] == ["", "", "ValueError"]
+    assert list(worker.run_all(tasks("return x")))[0].output == "n 1\n"
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"), [("import os; os._exit(1)", "died"), ("while True: pass", "timeout")]
+)
+def test_after_one_that_ends_badly_the_rest_gets_a_new_child(worker: Worker, bad: str, reason: str) -> None:
+    endings = list(worker.run_all(tasks("return x", bad, "return x", "return x", seconds=5)))
+    assert [ending.reason for ending in endings] == ["done", reason, "done", "done"]
+    assert [ending.output for ending in endings][2:] == ["n 1\n", "n 2\n"]
+    assert endings[1].how == ("5 s" if reason == "timeout" else "exit status 1")
+
+
+def test_a_submission_has_an_end(worker: Worker) -> None:
+    begun = time.monotonic()
+    endings = list(worker.run_all(tasks("while True: pass", "return x", "return x"), begun + 0.5))
+    assert [ending.reason for ending in endings] == ["timeout", "late", "late"]
+    assert time.monotonic() - begun < 20
+    still_works(worker)
+
+
+def test_a_caller_may_leave_early(worker: Worker) -> None:
+    endings = worker.run_all(tasks("return x", "while True: pass"))
+    assert next(endings).reason == "done"
+    endings.close()
+    still_works(worker)
+
+
+def test_much_may_be_printed_and_answered_by_each(worker: Worker) -> None:
+    loud = "print('y' * 10**6); return [x.expand(9 * 10**5, 2)[:, 0].clone() for _ in range(4)]"
+    endings = list(worker.run_all(tasks(loud, loud, "return x")))
+    assert [ending.reason for ending in endings] == ["done"] * 3
+    assert [len(ending.output) for ending in endings] == [64 * 1024, 64 * 1024, 4]
+    assert all(len(ending.outcomes) > 4 * 9 * 10**5 * 8 for ending in endings[:2])
+
+
 def test_a_worker_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('torch is broken here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
