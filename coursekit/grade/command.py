@@ -9,6 +9,7 @@ import hashlib
 import os
 import platform
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -255,7 +256,8 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
 
 
 def console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=WIDTH_OF_A_FILE)
+    """As wide as $COLUMNS or the terminal says."""
+    return Console(width=shutil.get_terminal_size((WIDTH_OF_A_FILE, 0)).columns)
 
 
 def summary(rows: Sequence[Row], run: Run, again: int) -> str:
