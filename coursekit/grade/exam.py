@@ -20,7 +20,7 @@ from coursekit.grade.calls import Call, copied, tensors_in
 from coursekit.grade.compare import Comparison
 from coursekit.grade.diagnosis import Diagnosis
 from coursekit.grade.exercise import Case, Exercise
-from coursekit.grade.expected import EPS, Check, Expected, Undecided, expected
+from coursekit.grade.expected import EPS, FLOOR, Check, Expected, Undecided, expected
 from coursekit.grade.protocol import Questions
 
 PERTURBATIONS = 4
@@ -104,6 +104,7 @@ def gradients(exercise: Exercise, case: Case, generator: Generator) -> Check:
     inputs = [leaves[number].requires_grad_() for number in wanted]
     right = parts_of(exercise, exercise.reference(*arguments, **keywords))
 
+    reach = FLOOR * max(float(leaf.detach().abs().max()) if leaf.numel() else 0.0 for leaf in inputs)
     rows: list[tuple[Expected, ...]] = []
     cotangents: list[tuple[Tensor, ...]] = []
     for part, result in zip(exercise.parts, right, strict=True):
@@ -123,7 +124,7 @@ def gradients(exercise: Exercise, case: Case, generator: Generator) -> Check:
             allow_unused=True,
             materialize_grads=True,
         )
-        rows.append(tuple(expected(gradient, (), "float64") for gradient in row) if outputs else ())
+        rows.append(tuple(of_gradient(gradient, reach) for gradient in row) if outputs else ())
     return check._replace(
         call=check.call._replace(wanted=tuple(wanted), cotangents=tuple(cotangents)),
         outputs=tuple(expected(part, (), precision(check.call, torch.float64)) for part in right),
@@ -131,6 +132,12 @@ def gradients(exercise: Exercise, case: Case, generator: Generator) -> Check:
         wanted=tuple(wanted.values()),
         aspect="gradients",
     )
+
+
+def of_gradient(gradient: Tensor, reach: float) -> Expected:
+    """A right gradient. What is off by FLOOR before a product with an argument is off by `reach` after it."""
+    right: Expected = expected(gradient, (), "float64")
+    return right._replace(tolerance=max(right.tolerance, reach))
 
 
 def differentiable(exercise: Exercise, call: Call) -> Iterator[tuple[int, str]]:
