@@ -217,11 +217,17 @@ def gradients_of(
         if not flowing:
             rows.append((None,) * len(wanted) if weights else ())
             continue
-        gradients = torch.autograd.grad(
-            [y for y, _ in flowing], wanted, [v for _, v in flowing], retain_graph=True, allow_unused=True
-        )
+        gradients = torch.autograd.grad(weighed(flowing), wanted, retain_graph=True, allow_unused=True)
         rows.append(tuple(None if gradient is None else described_tensor(gradient) for gradient in gradients))
     return tuple(rows)
+
+
+def weighed(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """The sum of outputs times cotangents, whose gradient is that of the outputs under these cotangents.
+
+    Handing cotangents to `autograd.grad` itself makes PyTorch import half a second of symbolic algebra.
+    """
+    return torch.stack([(output * cotangent).sum().double() for output, cotangent in pairs]).sum()
 
 
 def describe(item: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from coursekit.grade.calls import Call, copied, tensors_in
+from coursekit.grade.calls import Call, copied, tensors_in, weighed
 from coursekit.grade.compare import Comparison
 from coursekit.grade.diagnosis import Diagnosis
 from coursekit.grade.exercise import Case, Exercise
@@ -116,15 +116,13 @@ def gradients(exercise: Exercise, case: Case, generator: Generator) -> Check:
             raise ValueError(
                 f"no gradient flows through {part.name}: is it differentiable=False or graph=False?"
             )
+        if not flowing:
+            rows.append(())
+            continue
         row = torch.autograd.grad(
-            [y for y, _ in flowing],
-            inputs,
-            [v for _, v in flowing],
-            retain_graph=True,
-            allow_unused=True,
-            materialize_grads=True,
+            weighed(flowing), inputs, retain_graph=True, allow_unused=True, materialize_grads=True
         )
-        rows.append(tuple(of_gradient(gradient, reach) for gradient in row) if outputs else ())
+        rows.append(tuple(of_gradient(gradient, reach) for gradient in row))
     return check._replace(
         call=check.call._replace(wanted=tuple(wanted), cotangents=tuple(cotangents)),
         outputs=tuple(expected(part, (), precision(check.call, torch.float64)) for part in right),
