@@ -15,7 +15,7 @@ from coursekit.grade.process import Worker
 PAGE = Path(__file__).resolve().parents[2] / "book" / "grading" / "30-add-an-exercise.md"
 FILE = re.compile(r"^```\{code-block\} python\n:caption: (\S+)\n(.*?)^```$", re.M | re.S)
 CONSOLE = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```$", re.M | re.S)
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf8"}
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "120", "PYTHONIOENCODING": "utf8"}
 
 
 @pytest.fixture(scope="module")

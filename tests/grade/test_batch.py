@@ -394,7 +394,8 @@ def test_a_judge_that_hangs_costs_one_submission(tmp_path: Path, monkeypatch: py
 def test_a_judge_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "torch.py").write_text("raise ImportError('no torch today')")
-    with Batch(ORDER, 1) as judges, pytest.raises(OSError, match="no torch today"):
+    # the judge or its worker, whichever comes to it first
+    with Batch(ORDER, 1) as judges, pytest.raises((OSError, ValueError), match="no torch today"):
         judges.prepared()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,7 +65,8 @@ def run(submissions: Path) -> Iterator[subprocess.CompletedProcess[str]]:
     command = [sys.executable, "-c", "from coursekit.cli import main; main()", "grade", "recurrent"]
     command += ["submissions", "--json", "deep/results.json", "--out", "out", "--jobs", "2"]
     command += ["--seed", "autumn", "--format", "json,text", "--allow-reduced-isolation"]
-    yield subprocess.run(command, cwd=submissions.parent, capture_output=True, text=True)
+    environment = os.environ | {"COLUMNS": "120"}
+    yield subprocess.run(command, cwd=submissions.parent, env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from coursekit.grade import protocol
 from coursekit.grade.calls import Call
-from coursekit.grade.protocol import Block, Order, ProtocolError, Questions
+from coursekit.grade.protocol import Block, Order, ProtocolError, Questions, Task
 
 
 def test_frames_end_where_they_say() -> None:
@@ -73,7 +73,8 @@ def test_a_broken_order_is_refused(raw: bytes, ends: tuple[socket.socket, socket
 
 def test_a_source_arrives_as_it_was() -> None:
     blocks = (Block("code cell 1", 3, "def f(): ..."), Block("ä.py", 1, "x = 'ä\\n'"))
-    assert protocol.decode_source(protocol.encode_source(blocks, "f")) == (blocks, "f")
+    tasks = [Task(blocks, "f", Questions("", b""), 1.0), Task(blocks[:1], "g", Questions("", b""), 1.0)]
+    assert protocol.decode_source(protocol.encode_source(tasks)) == [(blocks, "f"), (blocks[:1], "g")]
 
 
 def test_the_same_questions_have_the_same_name_and_others_another() -> None:
