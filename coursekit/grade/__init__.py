@@ -1,6 +1,15 @@
 """Exercises, and what is said about an attempt at one.
 
 In a notebook: `from coursekit.grade import check`, then `check(lstm_cell)`. For a class: `coursekit grade`.
+
+Where things are; each file begins by saying what it is for:
+
+    declaring an exercise   exercise, generators, exercises/
+    reading a submission    source_files, magics, statements, names, linking, submission; meanings, forbidden
+    running it              protocol, process, worker, jail/; encoding, calls, watch
+    judging what came back  exam, expected, compare, judge, verdict; diagnosis, catalogue, words, confusion
+    a whole class           sources, grading, job, batch, cluster, record, command; similarity, duplicates
+    for readers             notebook, assertion, reports/, release/
 """
 
 from __future__ import annotations
