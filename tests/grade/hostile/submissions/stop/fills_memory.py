@@ -2,6 +2,7 @@
 
 expected: error
 message: reached []
+seconds: 30
 """
 
 import functools
