@@ -39,6 +39,7 @@ from coursekit.grade.exercises import select  # noqa: E402
 from coursekit.grade.release.command import Format, release_command  # noqa: E402
 
 UNIT = "recurrent"
+ALONE = "recurrent.lstm_cell"
 MISTAKE = ("return o * c.tanh(), c", "return o * c, c")
 POLL_SECONDS = 0.005
 PYTEST = """\
@@ -98,7 +99,7 @@ def submissions(handed_out: Path, right: Answers, paths: Iterable[Path]) -> None
 # The tools, each in a folder of its own. What is prepared once is not timed.
 
 
-def coursekit_rounds(folder: Path, right: Answers, number: int) -> Callable[[], Timing]:
+def coursekit_rounds(folder: Path, right: Answers, number: int, target: str = UNIT) -> Callable[[], Timing]:
     handed_out = released(folder, "plain") / "student" / f"{UNIT}.ipynb"
     handed_in = [folder / "in" / f"student-{k:04d}.ipynb" for k in range(number)]
     submissions(handed_out, right, handed_in)
@@ -106,14 +107,14 @@ def coursekit_rounds(folder: Path, right: Answers, number: int) -> Callable[[], 
     record = out / "record.jsonl"
     script = "from coursekit.cli import main; main()"
     options = ["--out", str(out), "--format", "json", "--allow-reduced-isolation"]
-    command = [sys.executable, "-c", script, "grade", UNIT, str(folder / "in"), *options]
+    command = [sys.executable, "-c", script, "grade", target, str(folder / "in"), *options]
 
     def once() -> Timing:
         shutil.rmtree(out, ignore_errors=True)
         variables = dict(os.environ) | {"OMP_NUM_THREADS": "1"}
         moments = watched(command, folder, variables, lambda: rows_in(record), number)
         rows = [json.loads(line) for line in record.read_text("utf8").splitlines()[1:]]
-        check_scores([row["score"] for row in rows])
+        check_scores([row["score"] for row in rows], target)
         return between(moments, ", ".join(sorted({row["isolation"] for row in rows})))
 
     return once
@@ -245,9 +246,9 @@ def rows_in(record: Path) -> int:
     return max(0, record.read_bytes().count(b"\n") - 1) if record.exists() else 0
 
 
-def check_scores(scores: list[float]) -> None:
+def check_scores(scores: list[float], target: str = UNIT) -> None:
     """A benchmark of wrong results would be worth nothing."""
-    full = sum(exercise.max_score for exercise in select(UNIT))
+    full = sum(exercise.max_score for exercise in select(target))
     if sorted(set(scores)) != [full - 1, full]:
         sys.exit(f"grading: expected scores of {full - 1:g} and {full:g}; received {sorted(set(scores))}")
 
@@ -280,7 +281,7 @@ def main() -> None:
         parser.error("needs at least one round and two submissions")
     right = answers_in(ROOT / "solutions" / f"{UNIT}.md")
     with tempfile.TemporaryDirectory() as name:
-        folders = [Path(name, tool) for tool in ("coursekit", "nbgrader", "otter", "pytest")]
+        folders = [Path(name, tool) for tool in ("coursekit", "nbgrader", "otter", "pytest", "alone")]
         for folder in folders:
             folder.mkdir()
         many, few = options.submissions, options.others
@@ -297,6 +298,7 @@ def main() -> None:
                 "otter run", theirs(otter_python(), "otter-grader"), few, otter_rounds(folders[2], right, few)
             ),
             Tool("pytest in a process", ours("pytest"), few, pytest_rounds(folders[3], right, few)),
+            Tool(ALONE, ours("coursekit"), many, coursekit_rounds(folders[4], right, many, ALONE)),
         ]
         timings: list[list[Timing]] = [[] for _ in tools]
         for _ in range(options.rounds):
@@ -308,7 +310,8 @@ def main() -> None:
         "what": "seconds per submission of the recurrent homework (three functions, 13 points) on one core; "
         "median over rounds in which the tools took turns; every second submission has a known mistake",
         "rounds": options.rounds,
-        "results": [summary(*pair) for pair in zip(tools, timings, strict=True)],
+        "results": [summary(*pair) for pair in zip(tools[:-1], timings[:-1], strict=True)],
+        "alone": summary(tools[-1], timings[-1]),  # one exercise instead of three
         "device": f"CPU, one core, {platform.system()} {platform.machine()}",
         "versions": {"python": platform.python_version(), "torch": metadata.version("torch")},
     }

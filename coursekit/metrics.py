@@ -125,6 +125,27 @@ def boundary_error(prediction: Tensor, target: Tensor, width: int = 2) -> float:
     return (prediction != target)[band].double().mean().item()
 
 
+def found_objects(prediction: Tensor, target: Tensor, threshold: float = 0.5) -> float:
+    """The share of true objects that a predicted one covers with an IoU above `threshold`.
+
+    Two cells that a mask has run together are one object, which covers neither well; the IoU of the mask
+    hardly notices. Above one half no two objects can claim the same one. NaN when the target has no object.
+    Shapes: both (H, W) integers, 0 for background and a number of its own for each object, as from
+    `connected_components`. Raises `ValueError` otherwise, and for a threshold outside [0.5, 1).
+    Source: Kirillov et al. (2019), Panoptic segmentation.
+    """
+    if prediction.shape != target.shape or target.ndim != 2 or not 0.5 <= threshold < 1:
+        raise ValueError(
+            "found_objects: expected two maps (H, W) and a threshold in [0.5, 1), received "
+            f"{tuple(prediction.shape)}, {tuple(target.shape)} and {threshold}"
+        )
+    size = int(max(prediction.max(), target.max())) + 1
+    shared = confusion_matrix(prediction, target, size).double()  # (objects, objects), row 0 no object
+    iou = shared / (shared.sum(0) + shared.sum(1, keepdim=True) - shared)  # NaN where neither exists
+    best = iou[1:, 1:].nan_to_num().amax(1)  # of each true object
+    return (best > threshold)[shared[1:].sum(1) > 0].double().mean().item()
+
+
 def perplexity(mean_nll: float | Tensor) -> float:
     r"""As how many equally likely words the text was hard to guess.
 

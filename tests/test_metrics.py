@@ -13,6 +13,7 @@ from coursekit.metrics import (
     accuracy,
     boundary_error,
     confusion_matrix,
+    found_objects,
     mean_dice,
     mean_iou,
     perplexity,
@@ -208,3 +209,26 @@ def test_region_metrics_refuse() -> None:
         pixel_accuracy(labels, labels[0])
     with pytest.raises(ValueError, match=r"expected two masks \(N, H, W\)"):
         boundary_error(labels, labels)
+
+
+@pytest.mark.topic("APP-04", "CNN-41")
+def test_cells_that_have_run_together_are_not_found() -> None:
+    true = torch.zeros(6, 9, dtype=torch.int64)
+    true[1:5, 0:4], true[1:5, 5:8] = 1, 2  # 16 and 12 pixels, a gap between them
+    assert found_objects(true, true) == 1
+    assert found_objects(torch.where(true > 0, 3 - true, 0), true) == 1  # numbers are only names
+    merged = (true > 0).long()
+    merged[1:5, 4] = 1  # 32 pixels: IoU 16/32 is not above one half, 12/32 is not
+    assert found_objects(merged, true) == 0
+    assert mean_iou(merged, (true > 0).long(), 2).mean > 0.8  # which the mask hardly notices
+    part = true.clone()
+    part[1:3, 5:8] = 0  # 6 of 12 pixels: one half, not more
+    assert found_objects(part, true) == 0.5
+    assert found_objects(true, part) == 0.5
+    assert found_objects(torch.zeros_like(true), true) == 0
+    assert math.isnan(found_objects(true, torch.zeros_like(true)))
+    assert found_objects(true, torch.where(true == 2, 7, 0)) == 1  # gaps in the numbers
+    with pytest.raises(ValueError, match=r"received \(6, 9\), \(6, 8\) and 0.5"):
+        found_objects(true, true[:, :8])
+    with pytest.raises(ValueError, match="a threshold in"):
+        found_objects(true, true, threshold=0.4)

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coursekit.grade.calls import Array, Call, Outcome, Value, perform_all, values_in
+from coursekit.grade.calls import Array, Call, Outcome, Value, perform_all, tensors_in, values_in
 from coursekit.grade.compare import as_plain, close
 from coursekit.grade.exercise import Exercise, Mistake
-from coursekit.grade.expected import FLOOR, NUMBER, Check, Expected
+from coursekit.grade.expected import EPS, FACTOR, FLOOR, Check, Expected
 
 FEW = 8
 CLEARLY = 1e-3  # how far a wrong version must be from the right one on an input that is to tell them apart
@@ -26,6 +26,7 @@ class Answer(NamedTuple):
 
     form: Hashable
     numbers: Array
+    rounding: float = FLOOR  # how far equal numbers may be apart, relative to the largest or to 1
 
     def equals(self, wrong: Answer) -> bool:
         return self.form == wrong.form and len(Table([0], [wrong]).equal_to(self)) == 1
@@ -45,13 +46,19 @@ class Question(NamedTuple):
         call = self.check.call
         return call if self.gradients else call._replace(wanted=(), cotangents=())
 
+    @property
+    def rounding(self) -> float:
+        """Where no number comes in with a precision, an answer may be in float32."""
+        tensors = tensors_in([*self.check.call.arguments, *self.check.call.keywords.values()])
+        return FLOOR if any(tensor.is_floating_point() for tensor in tensors) else FACTOR * EPS
+
     def answer(self, exercise: Exercise, outcome: Outcome) -> tuple[Answer, ...]:
         """What an outcome says, part by part where it has as many; an exception is an answer too."""
         if outcome.error is not None and (self.gradients or outcome.result is None):
             return (Answer("exception", np.empty(0)),)
         items = outcome.outputs if len(exercise.parts) > 1 else (outcome.result,)
         if not self.gradients:
-            return tuple(as_answer(item) for item in items)
+            return tuple(as_answer(item, self.rounding) for item in items)
         without = [item for part, item in zip(exercise.parts, items, strict=False) if not part.graph]
         kept = tuple(value.graph for value in values_in(without))
         effects = Answer((outcome.changed, kept), np.empty(0))
@@ -67,30 +74,35 @@ class Question(NamedTuple):
         return (*(as_answer(row) for row in check.gradients), Answer(((), kept), np.empty(0)))
 
 
-def as_answer(item: Any) -> Answer:
+def as_answer(item: Any, rounding: float = FLOOR) -> Answer:
+    """A number and a tensor that is one, of no dimensions, have the same form."""
     numbers: list[Array] = []
 
     def form(item: Any) -> Hashable:
         item = as_plain(item)
         if isinstance(item, Expected):
             numbers.append(item.value.reshape(-1))
-            return "number" if item.dtype == NUMBER else ("tensor", item.value.shape)
+            return of_shape(item.value.shape)
         if isinstance(item, np.ndarray):
             return form(item.tolist())
         if isinstance(item, Value):
             if item.data is None:
                 return item[:4]
             numbers.append(item.data.reshape(-1))
-            return ("tensor", item.shape)
+            return of_shape(item.shape)
         if isinstance(item, (list, tuple)):
             return tuple(form(child) for child in item)
         if isinstance(item, float):
             numbers.append(np.array([item]))
-            return "number"
+            return of_shape(())
         return (type(item).__name__, item)
 
     found = form(item)
-    return Answer(found, np.concatenate(numbers).astype(np.float64) if numbers else np.empty(0))
+    return Answer(found, np.concatenate(numbers).astype(np.float64) if numbers else np.empty(0), rounding)
+
+
+def of_shape(shape: tuple[int, ...]) -> Hashable:
+    return ("tensor", shape)
 
 
 class Table:
@@ -100,7 +112,9 @@ class Table:
         self._numbers = np.array(numbers)
         self._values = np.stack([answer.numbers for answer in wrong])
         finite = np.where(np.isfinite(self._values), np.abs(self._values), 0)
-        self._tolerance = FLOOR * np.maximum(1, finite.max(axis=1, initial=0))[:, None]
+        self._tolerance = (
+            max(answer.rounding for answer in wrong) * np.maximum(1, finite.max(axis=1, initial=0))[:, None]
+        )
 
     def equal_to(self, given: Answer) -> list[int]:
         """The numbers of the rows that agree with an answer of this form."""
@@ -173,7 +187,8 @@ def tables(answers: Iterable[tuple[int, Answer]]) -> dict[Hashable, Table]:
 
 def joined(parts: tuple[Answer, ...]) -> Answer:
     """The answers on all parts as one."""
-    return Answer(tuple(part.form for part in parts), np.concatenate([part.numbers for part in parts]))
+    numbers = np.concatenate([part.numbers for part in parts])
+    return Answer(tuple(part.form for part in parts), numbers, max(part.rounding for part in parts))
 
 
 def equal(given: tuple[Answer, ...], wrong: tuple[Answer, ...]) -> bool:

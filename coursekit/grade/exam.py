@@ -65,7 +65,8 @@ def make_exam(exercise: Exercise, key: str) -> Exam:
     watched = again._replace(call=first.call._replace(forbidden=exercise.forbidden))
     with_gradients = [gradients(exercise, case, generator) for case in ordinary]
     precise = with_gradients if with_gradients[0].gradients else with_gradients[1:]
-    precise += [values(exercise, case) for case in answered if case.extreme]
+    for case in (case for case in answered if case.extreme):
+        precise.append(gradients(exercise, case, generator) if case.slopes else values(exercise, case))
     refused = [asked(case)._replace(raises=case.raises.__name__) for case in cases if case.raises is not None]
     single = [check for case in answered for check in in_float32(exercise, case, generator)]
     layout = elsewhere = []
@@ -128,7 +129,7 @@ def gradients(exercise: Exercise, case: Case, generator: Generator) -> Check:
         outputs=tuple(expected(part, (), precision(check.call, torch.float64)) for part in right),
         gradients=tuple(rows),
         wanted=tuple(wanted.values()),
-        aspect="gradients",
+        aspect=check.aspect if case.extreme else "gradients",
     )
 
 

@@ -57,9 +57,10 @@ class Case(NamedTuple):
 
     words: str  # for messages, e.g. "batch 3, 5 inputs, 4 hidden units"
     arguments: tuple[Any, ...]
-    extreme: bool = False  # saturates on purpose: values are compared, gradients are not
+    extreme: bool = False  # saturates on purpose: values are compared, gradients are not unless `slopes`
     keywords: Mapping[str, Any] = NO_KEYWORDS
     raises: type[Exception] | None = None  # the right answer is this exception
+    slopes: bool = False  # gradients of an extreme case are compared as well
 
 
 def no_pairs() -> Iterable[Mistake]:

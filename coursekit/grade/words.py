@@ -97,6 +97,8 @@ def exact_tensor_fault(expected: Array, got: Any) -> str:
 
 def difference(got: Array, expected: Expected, blocks: tuple[str, ...] = ()) -> str:
     """How floating-point values of the right shape differ, as the end of a sentence about them."""
+    if not got.shape:
+        return number_fault(expected, got.item())
     right, shape = expected.value, got.shape
     wrong = ~close(got, right, expected.tolerance)
     odd = wrong & ~(np.isfinite(got) & np.isfinite(right))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,7 +26,8 @@ class BrowserFigure:
     A subclass gives the `name` of its files in `assets/` (name.js and name.css), says in `alt` what it shows
     and draws it in `still()`, both from `state`, a dictionary of JSON values. The module is an anywidget's,
     `export default {render}`: `render({model, el})` finds the picture in `model.get("still")`, gives `el` the
-    classes `ck-figure` and `name`, and reads and writes the state.
+    classes `ck-figure` and `name`, and reads and writes the state. It may import from its neighbours in
+    `assets/` by lines of the form `import { number } from "./explorer.js";`.
 
     - A live notebook (JupyterLab, Colab) shows `widget()`: the browser's state and Python's stay in step.
     - Every other page shows `to_html()`: the picture, and a script in whose hands it starts to move. Nothing
@@ -56,9 +58,15 @@ class BrowserFigure:
         """The picture as one `<svg role="img" aria-label=alt>`, in the colours of `assets/card.css`."""
         raise NotImplementedError(f"{type(self).__name__} needs a method still: its picture as SVG")
 
+    @classmethod
+    def module(cls) -> str:
+        """The ES module as one text: a page has no neighbours to import from, so they are written out."""
+        imports = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";$', re.MULTILINE)
+        return imports.sub(lambda line: asset(line[1]), asset(cls.name + ".js"))
+
     def to_html(self) -> str:
         """The figure for a page without a kernel. Equal states give equal text."""
-        call = f"({asset('boot.js').rstrip()})({_literal(asset(self.name + '.js'))}, {_literal(self.state)});"
+        call = f"({asset('boot.js').rstrip()})({_literal(self.module())}, {_literal(self.state)});"
         body = f'<div class="ck-figure {self.name}">{self.still()}<script>{call}</script></div>'
         return f"<style>{self._style()}</style>\n{body}"
 
@@ -68,7 +76,7 @@ class BrowserFigure:
             import anywidget  # 0.3 s, which only a live notebook needs
             import traitlets
 
-            front_end = {"_esm": asset(self.name + ".js"), "_css": self._style()}
+            front_end = {"_esm": self.module(), "_css": self._style()}
             values = {**self._state, "still": self.still()}
             traits = {name: traitlets.Any(value).tag(sync=True) for name, value in values.items()}
             self._widget = type(type(self).__name__, (anywidget.AnyWidget,), front_end | traits)()

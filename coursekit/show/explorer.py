@@ -1,83 +1,39 @@
-"""The LSTM gate explorer: one unit, five sliders, and a memory to copy, erase, write and hide."""
+"""What the explorers share in Python: limits of sliders, pictures filled from a template, numbers as text."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from html import escape
 from string import Template
 
-from .browser import BrowserFigure, asset
-
-LIMITS = {"forget": 10.0, "input": 10.0, "candidate": 3.0, "output": 10.0, "memory": 3.0}  # the sliders' ends
+from .browser import asset
 
 
-class GateExplorer(BrowserFigure):
-    r"""One LSTM unit to play with (RNN-31 to RNN-36).
+def check_between(name: str, value: float, low: float, high: float) -> None:
+    """Raise `ValueError` for a number beyond the ends of its slider."""
+    if not low <= value <= high:
+        raise ValueError(f"{name} must lie between {low:g} and {high:g}, got {value}")
 
-    $$c_t = \sigma(a_f)\,c_{t-1} + \sigma(a_i)\tanh(a_g), \qquad h_t = \sigma(a_o)\tanh(c_t)$$
 
-    Args:
-        forget, input, candidate, output: $a_f$, $a_i$, $a_g$ and $a_o$, what the four layers compute before
-            their activation, $a = W[h_{t-1}, x_t] + b$; between -10 and 10, the candidate's between -3 and 3.
-        memory: $c_{t-1}$, between -3 and 3.
+def check_whole(name: str, value: float, low: int, high: int) -> int:
+    """The same for a slider of whole numbers, which it returns as one."""
+    check_between(name, value, low, high)
+    if value != int(value):
+        raise ValueError(f"{name} must be a whole number, got {value}")
+    return int(value)
 
-    Raises:
-        ValueError: a number beyond the ends of its slider.
+
+def fill(name: str, *, alt: str, texts: Mapping[str, str], variables: Mapping[str, float]) -> str:
+    """The template `name`.svg with its texts, and with its variables as CSS properties of the picture.
+
+    The module finds both again: a text by its `data-value`, a variable by `--` and its name.
     """
-
-    name = "gate_explorer"
-
-    def __init__(
-        self,
-        *,
-        forget: float = 1.0,
-        input: float = 0.0,
-        candidate: float = 1.0,
-        output: float = 0.0,
-        memory: float = 1.0,
-    ) -> None:
-        given = {"forget": forget, "input": input, "candidate": candidate, "output": output, "memory": memory}
-        for name, value in given.items():
-            if not -LIMITS[name] <= value <= LIMITS[name]:
-                raise ValueError(
-                    f"{name} must lie between {-LIMITS[name]:g} and {LIMITS[name]:g}, got {value}"
-                )
-        state = {name: float(value) for name, value in given.items()}
-        # A row [c, h] for each step done; before the first there is a memory and no output.
-        super().__init__({**state, "history": [[state["memory"], None]]})
-
-    def values(self) -> dict[str, float]:
-        """The step from the present state, as `step` in gate_explorer.js computes it."""
-        state = self.state
-        f, i, o = (
-            0.5 + 0.5 * math.tanh(state[name] / 2) for name in ("forget", "input", "output")
-        )  # sigmoid
-        g, memory = math.tanh(state["candidate"]), state["memory"]
-        kept, written = f * memory, i * g
-        c = kept + written
-        squashed = math.tanh(c)
-        values = {"f": f, "i": i, "g": g, "o": o, "memory": memory, "kept": kept, "written": written}
-        return values | {"c": c, "squashed": squashed, "h": o * squashed}
-
-    @property
-    def alt(self) -> str:
-        v = {name: _number(value) for name, value in self.values().items()}
-        return (
-            "Diagram of one LSTM cell. "
-            f"The old memory {v['memory']} times the forget gate {v['f']} keeps {v['kept']}; "
-            f"the input gate {v['i']} times the candidate {v['g']} adds {v['written']}; "
-            f"the new memory is {v['c']}. "
-            f"Its tanh, {v['squashed']}, times the output gate {v['o']} is the output {v['h']}."
-        )
-
-    def still(self) -> str:
-        values = self.values()
-        texts = {name: _number(value) for name, value in values.items()}
-        style = ";".join(f"--{name}:{value:.6f}" for name, value in values.items())
-        return Template(asset("gate_explorer.svg")).substitute(texts, alt=escape(self.alt), style=style)
+    style = ";".join(f"--{each}:{value:.6f}" for each, value in variables.items())
+    return Template(asset(f"{name}.svg")).substitute(texts, alt=escape(alt), style=style)
 
 
-def _number(value: float) -> str:
-    """Three decimals, a real minus sign, and never "-0.000"."""
-    text = f"{value:.3f}"
+def number(value: float, digits: int = 3) -> str:
+    """So many decimals, a real minus sign, never "-0.000"; ties as JavaScript's `toFixed` breaks them."""
+    text = str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
     return text.replace("-", "" if float(text) == 0 else "−")

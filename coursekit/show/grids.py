@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -120,7 +120,13 @@ def gates(gates: Gates, tokens: Sequence[str] | None = None, *, alt: str, sequen
 
 
 def images(
-    images: Values, *, alt: str, captions: Sequence[str] | None = None, columns: int = 8, title: str = ""
+    images: Values,
+    *,
+    alt: str,
+    captions: Sequence[str] | None = None,
+    columns: int = 8,
+    title: str = "",
+    legend: Mapping[str, str] | None = None,
 ) -> Picture:
     """Draw images side by side: grey ones on one common scale, which is stated, and colour ones as they are.
 
@@ -130,6 +136,7 @@ def images(
         captions: a text under each image.
         columns: how many stand in a row.
         title: text above all of them.
+        legend: name -> a colour of the images that it explains, below all of them.
 
     Raises:
         ValueError: another shape, no image, colours outside [0, 1], or a number of captions that is not N.
@@ -157,6 +164,7 @@ def images(
         for k, (ax, image) in enumerate(zip(grid.flat, array, strict=False)):  # the last row may be short
             ax.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
             if captions is not None:
+                ax.set_anchor("N")  # what room is left over goes to the caption
                 ax.text(
                     0.5, -0.06, captions[k], transform=ax.transAxes, ha="center", va="top", parse_math=False
                 )
@@ -164,10 +172,17 @@ def images(
             figure.suptitle(title, x=0.01, ha="left", fontsize="medium", fontweight="bold")
         if not colour:
             figure.supxlabel(f"black {low:g}, white {high:g}", fontsize="small")
+        if legend:
+            from matplotlib.patches import Patch
+
+            patches = [Patch(color=colour, label=name) for name, colour in legend.items()]
+            figure.legend(handles=patches, loc="outside lower center", ncols=4, frameon=False)
 
     tile = WIDTH / columns
     rows = down * (tile * array.shape[1] / array.shape[2] + (0.25 if captions is not None else 0.0))
-    height = rows + (0.3 if title else 0.0) + (0.0 if colour else 0.3)
+    height = (
+        rows + (0.3 if title else 0.0) + (0.0 if colour else 0.3) + 0.3 * math.ceil(len(legend or ()) / 4)
+    )
     return picture(draw, alt=alt, width=max(2.0, tile * across), height=height, raster=True)
 
 

@@ -1,17 +1,15 @@
-"""One worker process for all tests that need one, and answers to the homework to build submissions from."""
+"""One worker process for all tests that need one, and a class's answers to build submissions from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-import jupytext
 import pytest
 import torch
 
 from coursekit.grade.process import Worker
 
-ROOT = Path(__file__).resolve().parents[2]
+from .solutions import code_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,7 +26,5 @@ def worker() -> Iterator[Worker]:
 
 @pytest.fixture(scope="session")
 def reference_code() -> str:
-    """The code of solutions/recurrent.md without its calls of `check`, as a student's script."""
-    cells = jupytext.read(ROOT / "solutions" / "recurrent.md").cells
-    sources = (cell.source for cell in cells if cell.cell_type == "code")
-    return "\n\n".join(source for source in sources if not source.startswith("check(")) + "\n"
+    """The solutions of the unit that the tests' submissions are about."""
+    return code_of("recurrent")

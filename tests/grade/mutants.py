@@ -18,13 +18,30 @@ OPERATORS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.Div: (ast.Mult,),
     ast.MatMult: (ast.Mult,),
     ast.Pow: (ast.Mult,),
+    ast.FloorDiv: (ast.Mult,),
+    ast.BitAnd: (ast.BitOr,),
+    ast.BitOr: (ast.BitAnd,),
 }
-COMMUTES = (ast.Add, ast.Mult)
+COMPARISONS: dict[
+    type[ast.cmpop], type[ast.cmpop]
+] = {  # where both are equal seldom matters, so not < for <=
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.Gt,
+    ast.Gt: ast.Lt,
+    ast.LtE: ast.GtE,
+    ast.GtE: ast.LtE,
+}
+COMMUTES = (ast.Add, ast.Mult, ast.BitAnd, ast.BitOr)
 ACTIVATIONS = {
     "sigmoid": ("tanh", "relu"),
     "tanh": ("sigmoid", "relu"),
     "exp": ("expm1",),
     "sum": ("mean",),
+    "mean": ("sum",),
+    "nanmean": ("mean",),
+    "log": ("log2",),
+    "abs": ("square",),
     "zeros_like": ("ones_like",),
 }
 AXES = ("dim", "axis")
@@ -137,6 +154,8 @@ def operator(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
     if isinstance(node, ast.BinOp):
         for other in OPERATORS.get(type(node.op), ()):
             yield ast.BinOp(node.left, other(), node.right)
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISONS:
+        yield ast.Compare(node.left, [COMPARISONS[type(node.ops[0])](), *node.ops[1:]], node.comparators)
 
 
 def sign(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-import jupytext
 import pytest
 import torch
 from torch import nn
@@ -13,12 +11,14 @@ from torch import nn
 from coursekit.grade import check
 from coursekit.grade.calls import Error, Outcome, perform_all
 from coursekit.grade.exam import make_exam
-from coursekit.grade.exercises import EXERCISES
+from coursekit.grade.exercises import EXERCISES, select
 from coursekit.grade.judge import judge
 from coursekit.grade.verdict import Verdict
 
-ROOT = Path(__file__).resolve().parents[2]
-GATES, CELL, BACKWARD = EXERCISES
+from .collected import UNITS
+from .solutions import code_of
+
+GATES, CELL, BACKWARD = select("recurrent")
 
 
 def right_gates(x, h, w_ih, w_hh, b_ih, b_hh):
@@ -254,17 +254,15 @@ def test_what_would_do_the_work_is_flagged_with_its_line(function: Callable, nam
 # Showing
 
 
+@pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize(("page", "status"), [("solutions", "passed"), ("exercises", "not_attempted")])
-def test_the_pages_of_the_homework_get_what_they_should(page: str, status: str) -> None:
-    cells = jupytext.read(ROOT / page / "recurrent.md").cells
-    sources = [
-        cell.source for cell in cells if cell.cell_type == "code" and not cell.source.startswith("check(")
-    ]
+def test_the_pages_of_the_homework_get_what_they_should(unit: str, page: str, status: str) -> None:
     namespace: dict = {}
-    exec("\n".join(sources), namespace)
-    verdicts = [check(namespace[exercise.function]) for exercise in EXERCISES]
-    assert [verdict.status for verdict in verdicts] == [status] * 3
-    assert sum(verdict.score for verdict in verdicts) == (13 if status == "passed" else 0)
+    exec(code_of(unit, page), namespace)
+    verdicts = [check(namespace[exercise.function]) for exercise in select(unit)]
+    assert {verdict.status for verdict in verdicts} == {status}
+    full = sum(exercise.max_score for exercise in select(unit))
+    assert sum(verdict.score for verdict in verdicts) == (full if status == "passed" else 0)
 
 
 def lstm_gates(*inputs):
@@ -314,9 +312,8 @@ def test_anything_else_gets_a_sentence_and_no_exception(
 ) -> None:
     assert check(given) is None
     said = capsys.readouterr().out
-    assert said.startswith(
-        "check takes the function of an exercise (lstm_gates, lstm_cell, lstm_cell_backward); received "
-    )
+    known = ", ".join(exercise.function for exercise in EXERCISES)
+    assert said.startswith(f"check takes the function of an exercise ({known}); received ")
 
 
 def test_a_stop_by_the_student_is_not_swallowed() -> None:

@@ -10,19 +10,17 @@ import pytest
 
 from coursekit.grade.confusion import NO_NAME, Trial, exam_of, matrix, try_out, verdict_on
 from coursekit.grade.exercise import Exercise, Mistake
-from coursekit.grade.exercises import EXERCISES
-from coursekit.grade.exercises.recurrent_gradients import Backward
-from coursekit.grade.exercises.recurrent_mistakes import Step
+from coursekit.grade.exercises import EXERCISES, select
 
+from .collected import TYPED
 from .habits import habits_of
 from .scores import is_named
-from .typed import TYPED
 
-GATES, CELL, BACKWARD = EXERCISES
+(CELL,) = select("recurrent.lstm_cell")
 KEYS = ("catalogue", "another")
 NAMED = 0.95  # of all mistakes, at least
 PAIRS = 40  # of an exercise's pairs, spread over all of them
-each = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.function)
+each = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
 Record = Callable[[str, object], None]
 
 
@@ -43,7 +41,9 @@ def test_a_mistake_of_the_catalogue_is_refused_and_named(exercise: Exercise, rec
 @each
 def test_two_mistakes_at_once_are_refused_and_named(exercise: Exercise, record_property: Record) -> None:
     pairs = list(exercise.pairs())
-    step = len(pairs) // PAIRS
+    if not pairs:
+        pytest.skip("its mistakes are all in one place")
+    step = max(1, len(pairs) // PAIRS)
     trials = list(try_out(islice(pairs, 0, None, step), exam_of(exercise, KEYS[0])))
     assert share_named(trials, "pairs of mistakes named, of a sample", record_property) >= NAMED, matrix(
         trials
@@ -55,7 +55,7 @@ def test_a_mistake_typed_into_an_answer_is_named(exercise: Exercise, record_prop
     exam = exam_of(exercise, KEYS[0])
     own = [typed for typed in TYPED if typed.answer.exercise == exercise.id]
     missed = [(typed.ids, typed.edits) for typed in own if not is_named(typed, exam)]
-    assert missed == [] and len(own) > 10
+    assert missed == [] and len(own) >= 5
     record_property("score", ("mistakes typed into right answers named", len(own), len(own)))
 
 
@@ -69,28 +69,12 @@ def test_a_bad_habit_is_refused_in_its_own_words(exercise: Exercise, record_prop
         record_property("score", ("bad habits told in their own words", 1, 1))
 
 
-def test_the_catalogue_holds_every_mistake_that_fits_these_functions() -> None:
-    ids = {exercise.function: {mistake.id for mistake in exercise.mistakes} for exercise in EXERCISES}
-    of_gates = {"ERR-35", "ERR-36", "ERR-37", "ERR-39", "ERR-43", "ERR-44", "MIS-27", "MIS-29"}
-    of_cells = {"ERR-38", "ERR-40", "ERR-41", "ERR-42", "ERR-53", "ERR-57", "ERR-69", "MIS-36"} | of_gates
-    of_gradients = {"ERR-46", "ERR-56", "ERR-64"} | of_cells
-    assert ids == {"lstm_gates": of_gates, "lstm_cell": of_cells, "lstm_cell_backward": of_gradients}
-
-
 @each
 def test_a_sentence_belongs_to_one_mistake_and_fits_on_a_screen(exercise: Exercise) -> None:
     ids: dict[str, str] = {}
     for mistake in exercise.mistakes:
         assert ids.setdefault(mistake.say, mistake.id) == mistake.id
         assert mistake.say.endswith((".", ")")) and len(mistake.say) < 130
-
-
-@pytest.mark.topic("RNN-37", "RNN-43")
-@pytest.mark.parametrize(
-    ("exercise", "whole"), [(GATES, Step().gates_alone), (CELL, Step().cell), (BACKWARD, Backward())]
-)
-def test_the_pieces_that_mistakes_replace_are_right(exercise: Exercise, whole: Callable[..., object]) -> None:
-    assert verdict_on(whole, exam_of(exercise, KEYS[0])).status == "passed"
 
 
 # The matrix itself, on a catalogue that is bad on purpose

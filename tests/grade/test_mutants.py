@@ -8,16 +8,19 @@ from collections.abc import Callable
 
 import pytest
 
-from .answers import ANSWERS, Answer
+from coursekit.grade.exercises import EXERCISES, select
+
+from .collected import ANSWERS, UNITS
+from .forms import Answer
 from .mutants import RULES, mutants
 from .scores import define, exam_of, exercise_of, grade_mutants, largest_gap, mutants_of, verdict_on
+from .solutions import code_of
 
 ROUNDING = 64  # last digits in which two ways of adding up the same numbers may differ
 every_answer = pytest.mark.parametrize(
     "answer", ANSWERS, ids=lambda answer: f"{answer.exercise}, {answer.name}"
 )
 
-FUNCTIONS = ("lstm_gates", "lstm_cell", "lstm_cell_backward")
 EXAMPLE = """
 def f(x, w):
     a, b = (x @ w).chunk(2, dim=1)
@@ -38,7 +41,8 @@ def test_every_mutant_is_rejected_unless_it_is_known_to_be_right(
     accepted = {one.mutant.change for one in graded if one.fate == "equivalent"}
     assert accepted == answer.equivalent.keys(), "a reason for a mutant that is rejected, or is none"
     # Were one comparison of values enough, none of this would be needed.
-    assert sum(one.right_once for one in graded) > fates["equivalent"] + len(blurred)
+    once = sum(one.right_once for one in graded)
+    assert once > fates["equivalent"] + len(blurred) or not exercise_of(answer).differentiable
     of = len(graded)
     record_property("score", ("mutants rejected", fates["rejected"], of))
     record_property("score", ("mutants rejected on some inputs only", len(blurred), of))
@@ -56,13 +60,24 @@ def test_a_mutant_called_equivalent_is_equal_on_many_inputs(answer: Answer) -> N
 def test_the_answers_are_right_and_their_mutants_of_every_kind(answer: Answer) -> None:
     verdict = verdict_on(define(answer, answer.source), exam_of(exercise_of(answer), "answers"))
     assert verdict.status == "passed", verdict
-    assert len(mutants_of(answer)) > 100
+    assert len(mutants_of(answer)) > 20
 
 
-def test_the_answers_as_in_the_solutions_are_theirs(reference_code: str) -> None:
-    theirs = {name: body_of(reference_code, name) for name in FUNCTIONS}
-    own = {exercise_of(a).function: a.source for a in ANSWERS if a.name == "as in the solutions"}
-    assert theirs == {name: body_of(source, name) for name, source in own.items()}
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_answers_as_in_the_solutions_are_theirs(unit: str) -> None:
+    solutions = code_of(unit)
+    for exercise in select(unit):
+        (own,) = [
+            answer.source
+            for answer in ANSWERS
+            if (answer.exercise, answer.name) == (exercise.id, "as in the solutions")
+        ]
+        assert body_of(solutions, exercise.function) == body_of(own, exercise.function)
+
+
+def test_every_exercise_has_two_answers_to_be_damaged() -> None:
+    answers = Counter(answer.exercise for answer in ANSWERS)
+    assert answers.keys() == {exercise.id for exercise in EXERCISES} and min(answers.values()) >= 2
 
 
 def body_of(source: str, function: str) -> list[str]:
@@ -79,9 +94,9 @@ def test_all_kinds_of_damage_are_done() -> None:
 
 
 def test_what_is_not_equal_is_not_called_equivalent() -> None:
-    answer = ANSWERS[0]
+    answer = next(answer for answer in ANSWERS if answer.exercise == "recurrent.lstm_gates")
     signs = [mutant for mutant in mutants_of(answer) if mutant.kind == "sign" and "-1" not in mutant.change]
-    assert all(largest_gap(answer, mutant) > 1e6 for mutant in signs) and len(signs) > 5
+    assert len(signs) > 5 and all(largest_gap(answer, mutant) > 1e6 for mutant in signs[:6])
 
 
 @pytest.mark.parametrize(
@@ -102,6 +117,11 @@ def test_the_damage_of_a_kind(kind: str, changes: set[str]) -> None:
     assert {mutant.change.partition(": ")[2] for mutant in found} == changes
     assert {mutant.kind for mutant in found} == {kind}
     assert len({mutant.source for mutant in found}) == len(found)
+
+
+def test_comparisons_are_turned_around() -> None:
+    (mutant,) = mutants("def f(x):\n    return x <= 1", RULES.keys() - {"operator"})
+    assert mutant.source.endswith("return x >= 1")
 
 
 def test_signs_detaches_and_precisions_are_tried_on_every_value() -> None:

@@ -488,6 +488,21 @@ def test_an_answer_that_rounding_decides_is_not_asked_in_float32() -> None:
     ]
 
 
+def test_an_index_may_be_made_anywhere() -> None:
+    """A tensor of numbers that is only used as an index works on every device."""
+
+    def backwards(x: Tensor) -> Tensor:
+        return x[torch.arange(len(x) - 1, -1, -1)]
+
+    def cases(generator: Generator) -> Iterator[Case]:
+        yield Case("7 numbers", (normal(generator, 7),))
+
+    turn = Exercise("toy.turn", ("x",), (Part("the result"),), cases, lambda x: x.flip(0))
+    verdict = told(turn, backwards)
+    assert verdict.status == "passed", verdict
+    assert "on the CPU" in told(turn, lambda x: x.flip(0) + torch.zeros(len(x), dtype=x.dtype)).message
+
+
 def test_tensors_that_are_not_contiguous_reach_the_function() -> None:
     seen: list[bool] = []
 

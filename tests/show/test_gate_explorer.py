@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ from playwright.sync_api import Page
 
 from coursekit.nn.recurrent import LSTMState, lstm_step
 from coursekit.show import GateExplorer
-from coursekit.show.browser import asset
+
+sys.path.insert(0, str(Path(__file__).parent))
+from figure_page import click, number, press  # noqa: E402
 
 PRE_ACTIVATIONS = ("input", "forget", "candidate", "output")  # in PyTorch's order
 
@@ -47,17 +48,9 @@ def random_states(count: int) -> list[dict[str, float]]:
 
 
 @pytest.mark.topic("RNN-32", "RNN-33", "RNN-34", "RNN-35", "RNN-36")
-def test_step_in_the_browser_equals_the_package(node: str, tmp_path: Path) -> None:
+def test_step_in_the_browser_equals_the_package(in_node: Callable[..., list[Any]]) -> None:
     states = random_states(200)
-    module = tmp_path / "gate_explorer.mjs"
-    module.write_text(asset("gate_explorer.js"), encoding="utf-8")
-    script = f"""
-        import {{ readFileSync }} from "node:fs";
-        import {{ step }} from "{module.as_uri()}";
-        console.log(JSON.stringify(JSON.parse(readFileSync(0, "utf8")).map(step)));"""
-    command = [node, "--input-type=module", "--eval", script]
-    run = subprocess.run(command, input=json.dumps(states), capture_output=True, text=True, check=True)
-    for state, got in zip(states, json.loads(run.stdout), strict=True):
+    for state, got in zip(states, in_node(GateExplorer, "module.step", states), strict=True):
         for name, expected in package_step(state).items():
             assert got[name] == pytest.approx(expected, rel=1e-12, abs=1e-12), (name, state)
         assert got["kept"] + got["written"] == got["c"]
@@ -87,11 +80,6 @@ def test_still_picture_shows_the_packages_numbers() -> None:
             assert shown[name] == pytest.approx(value, abs=5.001e-4), name
 
 
-def number(text: str) -> float:
-    assert "-" not in text, "a minus sign is not a hyphen"
-    return float(text.replace("−", "-"))
-
-
 def test_picture_without_scripts_says_its_numbers_in_words() -> None:
     explorer = GateExplorer(forget=10.0, input=-10.0, candidate=0.0, output=10.0, memory=-1.0)
     assert "The old memory −1.000 times the forget gate 1.000 keeps −1.000" in explorer.alt
@@ -118,21 +106,9 @@ def slider(page: Page, name: str) -> float:
     return float(page.locator(f"input[name={name}]").input_value())
 
 
-def press(page: Page, name: str, key: str, times: int = 1) -> None:
-    page.locator(f"input[name={name}]").focus()
-    for _ in range(times):
-        page.keyboard.press(key)
-
-
-def click(page: Page, button: str) -> None:
-    page.get_by_role("button", name=button, exact=True).click()
-
-
 @pytest.fixture
-def explorer_page(write_page: Callable[..., str], visit: Callable[..., Any]) -> Page:
-    page: Page = visit(write_page(GateExplorer().to_html())).page
-    page.wait_for_selector("output")
-    return page
+def explorer_page(open_figure: Callable[..., Page]) -> Page:
+    return open_figure(GateExplorer())
 
 
 @pytest.mark.browser
@@ -148,7 +124,7 @@ def test_keys_move_every_slider_and_the_numbers_stay_the_packages(explorer_page:
     }
     for name, key in moves.items():
         before = slider(page, name)
-        press(page, name, key, times=7)
+        press(page, name, *[key] * 7)
         assert slider(page, name) != before
         state = {each: slider(page, each) for each in (*PRE_ACTIVATIONS, "memory")}
         shown, expected = explore(page), package_step(state)
@@ -224,63 +200,3 @@ def test_each_part_tells_its_equation_by_focus_and_by_pointer(explorer_page: Pag
     assert "ot = σ(" in (equation.text_content() or "")
     page.mouse.move(2, 2)
     assert "ft = σ(" in (equation.text_content() or ""), "the focused slider's gate again"
-
-
-LIVE = """
-    async ([source, still, state]) => {
-        const address = "data:text/javascript;charset=utf-8," + encodeURIComponent(source);
-        const { default: figure } = await import(address);
-        const handlers = new Set(), saved = [];
-        const model = {
-            get: name => ({ ...state, still })[name],
-            set: (name, value) => { state[name] = value; handlers.forEach(handle => handle()); },
-            save_changes: () => saved.push({ ...state }),
-            on: (event, handle) => handlers.add(handle),
-            off: (event, handle) => handlers.delete(handle),
-        };
-        const stop = figure.render({ model, el: document.body });
-        Object.assign(window, { model, saved, stop, handlers });
-    }"""
-
-
-@pytest.mark.browser
-def test_in_a_notebook_python_and_the_browser_move_each_other(
-    write_page: Callable[..., str], visit: Callable[..., Any]
-) -> None:
-    explorer = GateExplorer()
-    page: Page = visit(write_page()).page
-    page.evaluate(LIVE, [asset("gate_explorer.js"), explorer.still(), explorer.state])
-    page.evaluate("model.set('forget', -1.0)")  # Python's side of the widget
-    assert explore(page)["f"] == pytest.approx(torch.tensor(-1.0).sigmoid().item(), abs=5.001e-4)
-    press(page, "output", "End")
-    click(page, "Step")
-    saved = page.evaluate("saved.at(-1)")
-    assert saved["output"] == 10
-    assert saved["memory"] == saved["history"][-1][0] == pytest.approx(explore(page)["memory"], abs=5.001e-4)
-    page.evaluate("stop()")
-    assert page.evaluate("handlers.size") == 0, "a closed view must not listen on"
-
-
-@pytest.mark.browser
-def test_every_control_has_a_name_and_a_visible_focus(explorer_page: Page) -> None:
-    page = explorer_page
-    for name in ("forget gate a f", "input gate a i", "candidate a g", "output gate a o", "old memory c t−1"):
-        pattern = re.compile(r"\s*".join(re.escape(word) for word in name.split()))
-        assert page.get_by_role("slider", name=pattern).count() == 1
-    for node in page.locator("input, button").all():
-        node.focus()
-        page.keyboard.press("Shift")  # the browser shows focus to those who use the keyboard
-        assert node.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
-    assert page.locator("output").get_attribute("aria-live") == "polite"
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize("width", [360, 700, 1200])
-def test_nothing_is_wider_than_the_screen(
-    write_page: Callable[..., str], visit: Callable[..., Any], width: int
-) -> None:
-    page = visit(write_page(GateExplorer().to_html()), width=width).page
-    page.wait_for_selector("output")
-    for _ in range(3):
-        click(page, "Step")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -15,6 +15,9 @@ HEAVY = ("torch", "matplotlib", "anywidget", "ipywidgets", "pygments", "sklearn"
     [
         ("import coursekit.show", ()),
         ("from coursekit.show import GateExplorer; GateExplorer().to_html()", ()),
+        ("from coursekit.show import LossExplorer; LossExplorer().to_html()", ()),
+        ("from coursekit.show import ConvolutionExplorer; ConvolutionExplorer().to_html()", ()),
+        ("from coursekit.show import InceptionExplorer; InceptionExplorer().to_html()", ()),
         ("from coursekit import show; show.source(show.source)._repr_html_()", ("pygments",)),
         ("from coursekit import show; show.curves({'a': [1, 2]}, alt='A')", ("matplotlib",)),
     ],

@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from coursekit.grade.exercise import Exercise
-from coursekit.grade.exercises import recurrent
+from coursekit.grade.exercises import convolutional, losses, recurrent, segmentation
 from coursekit.grade.exercises.declared import load
 
-EXERCISES: tuple[Exercise, ...] = recurrent.EXERCISES
+EXERCISES: tuple[Exercise, ...] = (
+    *recurrent.EXERCISES,
+    *losses.EXERCISES,
+    *convolutional.EXERCISES,
+    *segmentation.EXERCISES,
+)
 
 
 def select(target: str) -> tuple[Exercise, ...]:

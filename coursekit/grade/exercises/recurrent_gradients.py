@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,12 +21,10 @@ from coursekit.grade.exercises.recurrent_mistakes import (
     OLD_CELL,
     ORDERS,
     Inputs,
-    Slip,
     Step,
     remembered,
-    step_with,
-    two_places,
 )
+from coursekit.grade.exercises.slips import Slip, two_places, with_slips
 
 DELTA_C = (
     "Going back from t+1 to t multiplies by the forget gate of step t+1, "
@@ -154,26 +152,21 @@ BACKWARD_SLIPS = (
 )
 
 
-def backward_with(*slips: Slip) -> Backward:
-    pieces: dict[str, Any] = {slip.place: slip.piece for slip in slips}
-    return replace(Backward(), **pieces)
-
-
 def on_wrong_gates(backward: Backward, slip: Slip) -> Backward:
-    return replace(backward, step=step_with(slip))
+    return replace(backward, step=with_slips(Step(), slip))
 
 
 WRONG_GRADIENTS = (
-    *(Mistake(slip.id, slip.say, gradient_of(step_with(slip).cell)) for slip in CELL_SLIPS),
+    *(Mistake(slip.id, slip.say, gradient_of(with_slips(Step(), slip).cell)) for slip in CELL_SLIPS),
     *(Mistake(slip.id, slip.say, on_wrong_gates(Backward(), slip)) for slip in GATE_SLIPS),
-    *(Mistake(slip.id, slip.say, backward_with(slip)) for slip in BACKWARD_SLIPS),
+    *(Mistake(slip.id, slip.say, with_slips(Backward(), slip)) for slip in BACKWARD_SLIPS),
 )
 
 
 def pairs_of_gradients() -> Iterator[Mistake]:
     """Two mistakes on the way back, or wrong gates and one mistake on the way back."""
     for a, b in two_places(BACKWARD_SLIPS):
-        yield Mistake(a.id, a.say, backward_with(a, b), also=(b.id, b.say))
+        yield Mistake(a.id, a.say, with_slips(Backward(), a, b), also=(b.id, b.say))
     for a in GATE_SLIPS:
         for b in BACKWARD_SLIPS:
-            yield Mistake(a.id, a.say, on_wrong_gates(backward_with(b), a), also=(b.id, b.say))
+            yield Mistake(a.id, a.say, on_wrong_gates(with_slips(Backward(), b), a), also=(b.id, b.say))

@@ -1,20 +1,21 @@
 """Wrong LSTMs that people really write: each on purpose, with the id and the sentence of its mistake.
 
-A step of the LSTM is taken to pieces. A mistake puts a wrong piece in the place of a right one; two mistakes
-in two places make a wrong version with both. The gradient's own mistakes are in `recurrent_gradients.py`.
+A step of the LSTM is taken to pieces, as `slips.py` says. The gradient's own mistakes are in
+`recurrent_gradients.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import combinations, permutations
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import permutations
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from coursekit.grade.exercise import Mistake
+from coursekit.grade.exercises.slips import Slip, two_places, with_slips
 
 NO_SIGMOID = "A gate must lie between 0 and 1: apply the sigmoid to f, i and o."
 ROUNDED = "Do not round the gate: a step has zero gradient, and the LSTM needs fractions."
@@ -128,25 +129,6 @@ class Step:
         return self.gates(Inputs(x, h, torch.zeros_like(h), *parameters))
 
 
-class Slip(NamedTuple):
-    """A mistake in one place: a wrong piece, to be put where the right one was."""
-
-    id: str
-    say: str
-    place: str  # a field of `Step`
-    piece: Any
-
-
-def step_with(*slips: Slip) -> Step:
-    pieces: dict[str, Any] = {slip.place: slip.piece for slip in slips}
-    return replace(Step(), **pieces)
-
-
-def two_places(slips: Iterable[Slip]) -> Iterator[tuple[Slip, Slip]]:
-    """Every two that can be made at once."""
-    return ((a, b) for a, b in combinations(slips, 2) if a.place != b.place)
-
-
 # Wrong pieces: sums
 
 
@@ -252,7 +234,7 @@ def returned(order: str) -> Callable[..., Gates]:
 # While the candidate stays third, handing back f before i gives what taking block 0 for f gives: sigmoids of
 # blocks 1 and 0. No answer can tell the two apart, and one of them is enough.
 WRONG_GATES = (
-    *(Mistake(slip.id, slip.say, step_with(slip).gates_alone) for slip in GATE_SLIPS),
+    *(Mistake(slip.id, slip.say, with_slips(Step(), slip).gates_alone) for slip in GATE_SLIPS),
     *(
         Mistake("MIS-27", GATE_ORDER, returned(order))
         for order in REORDERED
@@ -263,7 +245,7 @@ WRONG_GATES = (
 
 def pairs_of_gates() -> Iterator[Mistake]:
     for a, b in two_places(GATE_SLIPS):
-        yield Mistake(a.id, a.say, step_with(a, b).gates_alone, also=(b.id, b.say))
+        yield Mistake(a.id, a.say, with_slips(Step(), a, b).gates_alone, also=(b.id, b.say))
 
 
 # The second exercise
@@ -311,9 +293,9 @@ def read(step: Step, n: Inputs, **instead: Tensor) -> Layers:
     return step.activations(step.before(n._replace(**instead)))
 
 
-WRONG_CELLS = tuple(Mistake(slip.id, slip.say, step_with(slip).cell) for slip in CELL_SLIPS)
+WRONG_CELLS = tuple(Mistake(slip.id, slip.say, with_slips(Step(), slip).cell) for slip in CELL_SLIPS)
 
 
 def pairs_of_cells() -> Iterator[Mistake]:
     for a, b in two_places(CELL_SLIPS):
-        yield Mistake(a.id, a.say, step_with(a, b).cell, also=(b.id, b.say))
+        yield Mistake(a.id, a.say, with_slips(Step(), a, b).cell, also=(b.id, b.say))

@@ -1,6 +1,8 @@
 // One unit of an LSTM to play with. `step` is all of its arithmetic; tests hold it against
 // coursekit.nn.recurrent.lstm_step. Everything below it shows numbers and makes none.
 
+import { buttons, fill, frame, number, slider } from "./explorer.js";
+
 const sigmoid = a => 1 / (1 + Math.exp(-a));
 
 /** One step. In: what the four layers computed, before their activation, and the old memory c_{t-1}.
@@ -11,12 +13,15 @@ export function step({ forget, input, candidate, output, memory }) {
   return { f, i, g, o, kept, written, c, squashed, h: o * squashed };
 }
 
+const signed = (name, part, label, limit, by, digits) =>
+  ({ name, part, label, min: -limit, max: limit, by, text: value => number(value, digits) });
+
 const SLIDERS = [
-  { name: "forget", part: "f", label: "forget gate <i>a<sub>f</sub></i>", limit: 10, by: 0.1, digits: 2 },
-  { name: "input", part: "i", label: "input gate <i>a<sub>i</sub></i>", limit: 10, by: 0.1, digits: 2 },
-  { name: "candidate", part: "g", label: "candidate <i>a<sub>g</sub></i>", limit: 3, by: 0.05, digits: 2 },
-  { name: "output", part: "o", label: "output gate <i>a<sub>o</sub></i>", limit: 10, by: 0.1, digits: 2 },
-  { name: "memory", part: "c", label: "old memory <i>c<sub>t−1</sub></i>", limit: 3, by: 0.05, digits: 3 },
+  signed("forget", "f", "forget gate <i>a<sub>f</sub></i>", 10, 0.1, 2),
+  signed("input", "i", "input gate <i>a<sub>i</sub></i>", 10, 0.1, 2),
+  signed("candidate", "g", "candidate <i>a<sub>g</sub></i>", 3, 0.05, 2),
+  signed("output", "o", "output gate <i>a<sub>o</sub></i>", 10, 0.1, 2),
+  signed("memory", "c", "old memory <i>c<sub>t−1</sub></i>", 3, 0.05, 3),
 ];
 
 const PRESETS = {
@@ -29,12 +34,6 @@ const PRESETS = {
   Hide: { set: { forget: 10, input: -10, output: -10 },
     says: "Output gate shut: the memory stays, and h is 0." },
 };
-
-/** A number as people write it: a real minus sign, and never "-0.000". */
-function number(value, digits = 3) {
-  const text = value.toFixed(digits);
-  return text.replace("-", Number(text) === 0 ? "" : "−");
-}
 
 // ------------------------------------------------------------------------ the equation of each part
 
@@ -91,16 +90,12 @@ function strip(history, next) {
 
 // --------------------------------------------------------------------------------- the page
 
-const FRAME = id => `
+const HTML = id => `
   <p class="equation" id="${id}"></p>
   <div class="controls">
-    ${SLIDERS.map(({ name, label, limit, by }) => `<div class="slider">
-      <label for="${id}-${name}">${label}</label> <span class="number"></span>
-      <input type="range" id="${id}-${name}" name="${name}" aria-describedby="${id}"
-        min="${-limit}" max="${limit}" step="${by}">
-    </div>`).join("")}
+    ${SLIDERS.map(each => slider(id, each)).join("")}
     <div class="buttons">
-      ${Object.keys(PRESETS).map(name => `<button type="button" data-preset="${name}">${name}</button>`).join("")}
+      ${buttons(Object.keys(PRESETS))}
       <button type="button" class="main step">Step</button>
       <button type="button" class="reset">Reset</button>
     </div>
@@ -114,33 +109,20 @@ const FRAME = id => `
   </div>`;
 
 function render({ model, el }) {
-  el.classList.add("ck-figure", "gate_explorer");
-  el.setAttribute("role", "group");
-  el.setAttribute("aria-label", "LSTM gate explorer");
-  const id = `ck-explorer-${Math.random().toString(36).slice(2)}`;
-  el.innerHTML = `<div class="live">${model.get("still")}${FRAME(id)}</div>`;
-  const find = selector => el.querySelector(selector), all = selector => [...el.querySelectorAll(selector)];
+  const start = memory => ({ memory, history: [[memory, null]] });
+  const figure = frame({ model, el }, {
+    name: "gate_explorer", label: "LSTM gate explorer",
+    html: HTML, sliders: SLIDERS, presets: PRESETS, sets: { memory: start },
+  });
+  const { find, all, change } = figure;
   const cell = find(".cell"), parts = all(".part"), sliders = all("input");
   const inputs = () => Object.fromEntries(SLIDERS.map(({ name }) => [name, model.get(name)]));
-  const start = memory => ({ memory, history: [[memory, null]] });
   const begin = inputs();
-  let pointed = null, note = ""; // the part whose equation is asked for; what the last button did
-
-  function change(values, says = "") {
-    note = says;
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
-    draw();
-  }
+  let pointed = null; // the part whose equation is asked for
 
   function draw() {
     const state = inputs(), values = { ...state, ...step(state) }, history = model.get("history");
-    for (const [name, value] of Object.entries(values)) cell.style.setProperty(`--${name}`, value);
-    for (const slot of all("[data-value]")) slot.textContent = number(values[slot.dataset.value]);
-    for (const [j, { name, digits }] of SLIDERS.entries()) {
-      sliders[j].value = state[name];
-      sliders[j].previousElementSibling.textContent = number(state[name], digits);
-    }
+    fill(cell, values, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, number(value)])));
     for (const part of parts) {
       const { name, means, equation } = PARTS[part.dataset.part];
       part.setAttribute("aria-label", `${name}, ${means}: ${plain(equation(values))}`);
@@ -149,8 +131,7 @@ function render({ model, el }) {
     const { name, means, equation } = PARTS[pointed ?? "c"];
     const set = equation(values).replace(/(\w)<sub>/g, "<i>$1</i><sub>");
     find(".equation").innerHTML = `<b>${name}</b>: ${means}<br>${set}`;
-    const result = `The next memory is c = ${number(values.c)}, the output h = ${number(values.h)}.`;
-    find("output").textContent = `${note} ${result}`.trim();
+    figure.tell(`The next memory is c = ${number(values.c)}, the output h = ${number(values.h)}.`);
     const memories = history.map(([c]) => number(c)).join(", ");
     find(".strip").innerHTML = strip(history, values);
     find(".strip").setAttribute("aria-label", `Memory after each step: ${memories}`);
@@ -162,13 +143,7 @@ function render({ model, el }) {
     part.setAttribute("tabindex", "0");
     part.setAttribute("role", "img");
   }
-  for (const [j, { name, part }] of SLIDERS.entries()) {
-    sliders[j].dataset.part = part;
-    sliders[j].addEventListener("input", () => {
-      const value = sliders[j].valueAsNumber;
-      change(name === "memory" ? start(value) : { [name]: value });
-    });
-  }
+  for (const [j, { part }] of SLIDERS.entries()) sliders[j].dataset.part = part;
   const point = part => { if (part !== pointed) { pointed = part; draw(); } };
   const focused = () => point(document.activeElement?.dataset.part ?? null);
   for (const node of [...parts, ...sliders]) {
@@ -177,19 +152,11 @@ function render({ model, el }) {
     node.addEventListener("pointerleave", focused);
     node.addEventListener("blur", () => point(null));
   }
-  for (const button of all("[data-preset]")) {
-    const { set, says } = PRESETS[button.dataset.preset];
-    button.addEventListener("click", () => change(set, says));
-  }
   find(".step").addEventListener("click", () => {
     const { c, h } = step(inputs()), history = [...model.get("history"), [c, h]];
     change({ memory: c, history }, `Step ${history.length - 1}: the new memory is now the old one.`);
   });
-  find(".reset").addEventListener("click", () => change({ ...begin, ...start(begin.memory) }, "Back at the start."));
-
-  model.on("change", draw);
-  draw();
-  return () => model.off("change", draw);
+  return figure.start(draw, { ...begin, ...start(begin.memory) });
 }
 
 export default { render };

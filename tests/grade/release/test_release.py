@@ -19,6 +19,7 @@ from coursekit.grade.exercises import select
 from coursekit.grade.release.command import release_command
 from coursekit.grade.release.parts import parts_of
 
+from ..collected import UNITS
 from .students import Answers, filled, own_lines, secret_seeds, write
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -90,6 +91,19 @@ def test_each_part_of_each_exercise_has_its_points(released: Callable[..., Path]
         mine = {name: p for name, p in points.items() if name.partition("-")[0] == exercise.function}
         assert list(mine.values()) == [part.points for part in exercise.parts]
     assert sum(points.values()) == sum(exercise.max_score for exercise in EXERCISES)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_unit_can_be_released(unit: str, released: Callable[..., Path]) -> None:
+    exercises = select(unit)
+    student = read(released("plain", unit) / "student" / f"{unit}.ipynb")
+    assert sum(cell.source.startswith("check(") for cell in student.cells) == len(exercises)
+    points = graded(read(released("nbgrader", unit) / "source" / unit / f"{unit}.ipynb"))
+    assert sum(points.values()) == sum(exercise.max_score for exercise in exercises)
+    assert len(points) == sum(len(exercise.parts) for exercise in exercises)
+    master = read(released("otter", unit) / unit / f"{unit}.ipynb")
+    questions = [cell.source for cell in master.cells if cell.source.startswith("# BEGIN QUESTION")]
+    assert [question.splitlines()[1] for question in questions] == [f"name: {e.function}" for e in exercises]
 
 
 def test_parts_may_earn_fractions() -> None:

@@ -6,24 +6,8 @@ with itself.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from .answers import BACKWARD, BACKWARD_GATE_BY_GATE, CELL, CELL_BY_EINSUM, GATES, GATES_BY_SLICES, Answer
-
-
-class Typed(NamedTuple):
-    ids: tuple[str, ...]
-    answer: Answer
-    edits: tuple[tuple[str, str], ...]  # each text, which stands there once, with what is typed instead
-
-    @property
-    def source(self) -> str:
-        source = self.answer.source
-        for right, wrong in self.edits:
-            assert source.count(right) == 1, (right, self.answer.name)
-            source = source.replace(right, wrong)
-        return source
-
+from ...forms import Answer, typed
+from .answers import BACKWARD, BACKWARD_GATE_BY_GATE, CELL, CELL_BY_EINSUM, GATES, GATES_BY_SLICES
 
 GATES_TEXT = Answer("recurrent.lstm_gates", "gates", GATES)
 SLICES = Answer("recurrent.lstm_gates", "gates by slices", GATES_BY_SLICES)
@@ -33,10 +17,6 @@ BACK = Answer("recurrent.lstm_cell_backward", "backward", BACKWARD, GATES)
 GATE_BY_GATE = Answer("recurrent.lstm_cell_backward", "backward gate by gate", BACKWARD_GATE_BY_GATE, GATES)
 WRONG_ORDER = Answer("recurrent.lstm_cell", "", CELL, GATES.replace("i, f, g, o = b", "i, f, o, g = b"))
 ONE_BIAS_BEFORE = Answer("recurrent.lstm_cell_backward", "", BACKWARD, GATES.replace(" + bias_hh", ""))
-
-
-def typed(ids: str, answer: Answer, *edits: tuple[str, str]) -> Typed:
-    return Typed(tuple(ids.split(" + ")), answer, edits)
 
 
 TYPED = (

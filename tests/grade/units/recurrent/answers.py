@@ -1,4 +1,4 @@
-"""Right answers to the exercises, as students write them: whole sources, to be damaged by `mutants.py`.
+"""Right answers to the exercises on the LSTM, as students write them: whole sources, to be damaged.
 
 Two for each exercise, so that the damage reaches more than one way of writing: one as in the solutions, one
 with slices and matrices taken apart.
@@ -6,9 +6,7 @@ with slices and matrices taken apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import NamedTuple
+from ...forms import Answer
 
 GATES = """
 def lstm_gates(x, h, weight_ih, weight_hh, bias_ih, bias_hh):
@@ -95,16 +93,6 @@ def lstm_cell_backward(grad_h, grad_c, x, h, c, weight_ih, weight_hh, bias_ih, b
         db[rows] = deltas[k].sum(dim=0)
     return dx, dh, dc * f, dw, du, db, db
 """
-
-
-class Answer(NamedTuple):
-    """A right answer, and those of its mutants that are right as well, each with the reason why."""
-
-    exercise: str
-    name: str
-    source: str
-    before: str = ""  # what its notebook defines first
-    equivalent: Mapping[str, str] = MappingProxyType({})  # change -> reason
 
 
 ADDED = "the two biases are only added"
