@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ import pytest
 import torch
 from playwright.sync_api import Page
 
+from coursekit.nn.convolutional import output_size
+from coursekit.nn.convolutional_googlenet import Inception, Widths
 from coursekit.nn.recurrent import LSTMGates, lstm_update
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,3 +139,50 @@ def test_the_gate_explorer_on_its_page_follows_the_keyboard_and_the_equations(si
     state = lstm_update(gates, torch.tensor([[a["memory"]]]))
     said = figure.locator("output").text_content() or ""
     assert f"c = {state.c.item():.3f}" in said and f"h = {state.h.item():.3f}" in said
+
+
+def pressed(page: Page, *moves: tuple[str, str]) -> str:
+    """What a figure says after keys on its sliders, and that it said something else before."""
+    figure = page.locator(".ck-figure")
+    before = figure.locator("output").text_content()
+    for name, key in moves:
+        figure.locator(f"input[name={name}]").focus()
+        page.keyboard.press(key)
+    said = figure.locator("output").text_content() or ""
+    assert said != before
+    return said
+
+
+def number_at(page: Page, name: str) -> int:
+    return int(page.locator(f".ck-figure input[name={name}]").input_value())
+
+
+@pytest.mark.topic("LOSS-02", "LOSS-03", "LOSS-04")
+def test_the_loss_explorer_on_its_page_moves_the_mean_and_not_the_median(site_page) -> None:
+    page = site_page("book/losses/10-losses.html")
+    near = pressed(page, ("outlier", "Home"), ("outlier", "PageUp"))
+    far = pressed(page, ("outlier", "End"))
+    fits = [
+        {name: float(x) for name, x in re.findall(r"(mean|median) ([\d.]+)", said)} for said in (near, far)
+    ]
+    moved = {name: fits[1][name] - fits[0][name] for name in ("mean", "median")}
+    assert moved["mean"] > 0.5 > moved["median"]
+
+
+@pytest.mark.topic("CNN-01")
+def test_the_convolution_explorer_on_its_page_has_outputs_as_the_formula_says(site_page) -> None:
+    page = site_page("book/convolutional/10-convolution.html")
+    pressed(page, ("stride", "ArrowRight"), ("padding", "ArrowRight"), ("dilation", "ArrowRight"))
+    k, s, p, d = (number_at(page, name) for name in ("kernel_size", "stride", "padding", "dilation"))
+    assert s > 1 and d > 1
+    last = page.locator(".ck-figure input[name=row]").get_attribute("max")
+    assert int(last or -1) == output_size(8, k, s, p, d) - 1
+
+
+@pytest.mark.topic("CNN-13")
+def test_the_inception_explorer_on_its_page_counts_as_the_package_does(site_page) -> None:
+    page = site_page("book/convolutional/11-googlenet.html")
+    said = pressed(page, ("c5", "ArrowRight"), ("r3", "ArrowLeft"))
+    c1, r3, c3, r5, c5, pool = (number_at(page, name) for name in ("c1", "r3", "c3", "r5", "c5", "pool"))
+    module = Inception(number_at(page, "in_channels"), Widths(c1, r3, c3, r5, c5, pool))
+    assert said.startswith(f"{sum(p.numel() for p in module.parameters()):,} parameters")
