@@ -50,9 +50,17 @@ def wait_for_lines(record: Path, count: int, process: subprocess.Popen[str]) -> 
         time.sleep(0.01)
 
 
+def runs(pid: int) -> bool:
+    """A process that has ended and that nobody has asked about yet runs no more."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def gone(pids: list[int], seconds: float = 20) -> bool:
     end = time.monotonic() + seconds
-    while any(psutil.pid_exists(pid) for pid in pids):
+    while any(runs(pid) for pid in pids):
         if time.monotonic() > end:
             return False
         time.sleep(0.05)

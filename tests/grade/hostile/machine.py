@@ -21,9 +21,9 @@ SETTLE_SECONDS = 10.0  # for a killed process to be gone
 MARKED_PLACES = ("/", "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run", "/etc", "/etc/cron.d", "/home")
 
 
-def adopt_orphans() -> None:
+def adopt_orphans(adopt: bool) -> None:
     """Make this process the parent of every descendant that loses its own, however it detached itself."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 def descendants() -> dict[int, int]:
@@ -65,7 +65,7 @@ class Machine:
     """Probes: folders to be left alone, servers to be left alone, and the state of the rest."""
 
     def __init__(self, watched: list[Path], mark: str) -> None:
-        adopt_orphans()
+        adopt_orphans(True)
         self._mark = mark
         self._watched = [*watched, Path(torch.__file__), Path(os.__file__), Path(sys.executable).resolve()]
         self._first = self._at_rest()
@@ -79,6 +79,10 @@ class Machine:
             "shared": [Path(f"/proc/sysvipc/{kind}").read_text() for kind in ("shm", "sem", "msg")],
             "mounts": Path("/proc/self/mounts").read_text(),
         }
+
+    def close(self) -> None:
+        """Adopt no more: whoever tests processes after this expects orphans to go elsewhere."""
+        adopt_orphans(False)
 
     def _at_rest(self) -> dict[str, Any]:
         """The state, once what ran here before has ended: it must not be taken for what an attack did."""

@@ -81,11 +81,13 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         patch.setenv("HOME", str(home))
         patch.setenv("SECRET_TOKEN", "secret")
         with Worker() as worker:
+            watched = [home, results, secret, others / "000-honest.py", ROOT / "coursekit" / "nn"]
+            machine = Machine(watched, mark)
             yield Bench(
                 worker,
                 {c: exams["" if c == "library" else ".lstm_cell"] for c in attacks.CATEGORIES},
                 folder,
-                Machine([home, results, secret, others / "000-honest.py", ROOT / "coursekit" / "nn"], mark),
+                machine,
                 servers,
                 {
                     "CHECKOUT": str(ROOT),
@@ -102,6 +104,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
                 }
                 | secrets_in_memory(exams[".lstm_cell"][0]),
             )
+            machine.close()
     servers.close()
 
 
