@@ -14,7 +14,7 @@ PACKAGE = Path(coursekit.__file__).parent
 
 # What a part may import beside itself. `data` and `nn` know nothing of each other, nor of what uses them.
 BASE = {"", "records"}  # "" is coursekit itself, its version
-TRAINING = {"train", "checkpoint", "device", "history", "progress", "metrics"}
+TRAINING = {"train", "checkpoint", "device", "history", "progress", "metrics", "optim", "search"}
 BELOW = {"data", "nn"} | TRAINING | BASE
 ALLOWED = {
     "": set(),

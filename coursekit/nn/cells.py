@@ -15,6 +15,7 @@ from torch.nn import functional as F
 Activation = Literal["tanh", "relu"]
 OutputActivation = Literal["tanh", "identity"]
 Reset = Literal["after", "before"]
+Update = Literal["old", "new"]
 
 
 class LSTMState(NamedTuple):
@@ -174,8 +175,9 @@ def gru_step(
     bias_hh: Tensor | None,
     *,
     reset: Reset = "after",
+    update: Update = "old",
 ) -> Tensor:
-    r"""One step of a gated recurrent unit; $z_t$ is the share of the old state that is kept.
+    r"""One step of a gated recurrent unit; by default $z_t$ is the share of the old state that is kept.
 
     $$r_t, z_t = \sigma(W_\bullet x_t + b_\bullet + U_\bullet h_{t-1} + b'_\bullet), \qquad
       h_t = z_t \odot h_{t-1} + (1 - z_t) \odot n_t$$
@@ -183,10 +185,15 @@ def gru_step(
     $$n_t = \tanh(W_n x_t + b_n + r_t \odot (U_n h_{t-1} + b'_n)) \quad\text{or}\quad
       n_t = \tanh(W_n x_t + b_n + U_n (r_t \odot h_{t-1}) + b'_n)$$
     Before the product the two biases are only ever added, so `bias_hh` may be None there.
+    With `update="new"` $z_t$ is the share of the new state, one model under another name: all that feeds
+    $z_t$ changes its sign,
+    $$h_t = (1 - z_t) \odot h_{t-1} + z_t \odot n_t$$
     Shapes: x (N, D), h (N, H), weight_ih (3H, D), weight_hh (3H, H), biases (3H,) -> (N, H).
-    Source: Cho et al. (2014), Learning phrase representations, where $z_t$ has the same meaning.
+    Source: Cho et al. (2014), Learning phrase representations; `update="new"`, Chung et al. (2014), Empirical
+    evaluation of gated recurrent neural networks.
     """
     check_choice("reset", reset, Reset)
+    check_choice("update", update, Update)
     size = h.shape[-1]
     a = F.linear(x, weight_ih, bias_ih)  # (N, 3H)
     if reset == "after":
@@ -199,7 +206,8 @@ def gru_step(
             (a[..., : 2 * size] + F.linear(h, weight_hh[: 2 * size])).sigmoid().chunk(2, dim=-1)
         )  # (N, H) each
         n = (a[..., 2 * size :] + F.linear(r * h, weight_hh[2 * size :])).tanh()  # (N, H)
-    return z * h + (1 - z) * n
+    kept = z if update == "old" else 1 - z  # (N, H)
+    return kept * h + (1 - kept) * n
 
 
 def unroll(step: Callable[[Tensor, S], S], x: Tensor, state: S) -> list[S]:

@@ -22,6 +22,7 @@ from coursekit.nn.cells import (
     OutputActivation,
     Peephole,
     Reset,
+    Update,
     check_choice,
     gru_step,
     lstm_gates,
@@ -258,20 +259,25 @@ class GRU(_Recurrent):
     $$h_t = z_t \odot h_{t-1} + (1 - z_t) \odot n_t$$
     with the gates and the candidate of `gru_step`. `reset="after"` applies the reset gate after the recurrent
     product, as PyTorch does; `reset="before"`, as the first paper, with one bias instead of two.
+    `update="new"` exchanges $z_t$ and $1 - z_t$, which only changes the meaning of the weights.
     Shapes: x (N, T, D), state (N, H) -> output (N, T, H), last state.
-    Source: Cho et al. (2014), Learning phrase representations.
+    Source: Cho et al. (2014), Learning phrase representations; `update="new"`, Chung et al. (2014).
     """
 
-    def __init__(self, input_size: int, hidden_size: int, *, reset: Reset = "after") -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, *, reset: Reset = "after", update: Update = "old"
+    ) -> None:
         super().__init__(input_size, hidden_size, blocks=3)
         check_choice("reset", reset, Reset)
+        check_choice("update", update, Update)
         self.reset: Reset = reset
+        self.update: Update = update
         self.bias_ih = nn.Parameter(torch.empty(3 * hidden_size))
         self.bias_hh = nn.Parameter(torch.empty(3 * hidden_size)) if reset == "after" else None
         self.reset_parameters()
 
     def extra_repr(self) -> str:
-        return super().extra_repr() + _options(self, reset="after")
+        return super().extra_repr() + _options(self, reset="after", update="old")
 
     def forward(
         self, x: Tensor, state: Tensor | None = None, lengths: Tensor | None = None
@@ -279,13 +285,14 @@ class GRU(_Recurrent):
         x = self._begin(x, lengths)  # (T, N, D)
         h = self._initial(state, x)
         weight_ih, weight_hh, bias_ih = _cast(x.dtype, self.weight_ih, self.weight_hh, self.bias_ih)
-        if self.bias_hh is not None:
-            (bias_hh,) = _cast(x.dtype, self.bias_hh)
+        bias_hh = None if self.bias_hh is None else self.bias_hh.to(x.dtype)
+        if bias_hh is not None and self.update == "old":
             states = gru_sequence(x, h, weight_ih, weight_hh, bias_ih, bias_hh)  # (T, N, H)
         else:
 
             def step(x_t: Tensor, h: Tensor) -> Tensor:
-                return gru_step(x_t, h, weight_ih, weight_hh, bias_ih, None, reset="before")
+                weights = (weight_ih, weight_hh, bias_ih, bias_hh)
+                return gru_step(x_t, h, *weights, reset=self.reset, update=self.update)
 
             states = torch.stack(unroll(step, x, h))  # (T, N, H)
         return _output(states, lengths), _last(states, lengths)
