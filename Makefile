@@ -42,7 +42,7 @@ serve: book  ## show the site at http://localhost:8000 (PORT=... for another)
 
 test: check book  ## everything: style, types, unit tests, notebooks, pages in a browser
 	@$(BIN)/python tools/browser.py
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --quiet -rs --durations 20
+	@OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --quiet -rs --durations 20
 	@$(NOTEBOOK_ENV) $(BIN)/pytest -c tools/nbval.ini --rootdir . --nbval --numprocesses $(WORKERS) --dist loadfile --quiet _build/html/notebooks
 
 check: setup  ## style and types only, in seconds

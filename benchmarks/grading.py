@@ -39,6 +39,7 @@ from coursekit.grade.exercises import select  # noqa: E402
 from coursekit.grade.release.command import Format, release_command  # noqa: E402
 
 UNIT = "recurrent"
+TARGET = "recurrent.lstm"  # of the unit, three functions
 ALONE = "recurrent.lstm_cell"
 MISTAKE = ("return o * c.tanh(), c", "return o * c, c")
 POLL_SECONDS = 0.005
@@ -81,9 +82,9 @@ class Tool(NamedTuple):
 
 def released(folder: Path, form: Format) -> Path:
     with contextlib.redirect_stdout(io.StringIO()):
-        status = release_command(UNIT, form, folder / form)
+        status = release_command(TARGET, form, folder / form)
     if status:
-        sys.exit(f"grading: could not release {UNIT} for {form}")
+        sys.exit(f"grading: could not release {TARGET} for {form}")
     return folder / form
 
 
@@ -99,7 +100,7 @@ def submissions(handed_out: Path, right: Answers, paths: Iterable[Path]) -> None
 # The tools, each in a folder of its own. What is prepared once is not timed.
 
 
-def coursekit_rounds(folder: Path, right: Answers, number: int, target: str = UNIT) -> Callable[[], Timing]:
+def coursekit_rounds(folder: Path, right: Answers, number: int, target: str = TARGET) -> Callable[[], Timing]:
     handed_out = released(folder, "plain") / "student" / f"{UNIT}.ipynb"
     handed_in = [folder / "in" / f"student-{k:04d}.ipynb" for k in range(number)]
     submissions(handed_out, right, handed_in)
@@ -246,7 +247,7 @@ def rows_in(record: Path) -> int:
     return max(0, record.read_bytes().count(b"\n") - 1) if record.exists() else 0
 
 
-def check_scores(scores: list[float], target: str = UNIT) -> None:
+def check_scores(scores: list[float], target: str = TARGET) -> None:
     """A benchmark of wrong results would be worth nothing."""
     full = sum(exercise.max_score for exercise in select(target))
     if sorted(set(scores)) != [full - 1, full]:
@@ -279,7 +280,9 @@ def main() -> None:
     options = parser.parse_args()
     if min(options.submissions, options.others) < 2 or options.rounds < 1:
         parser.error("needs at least one round and two submissions")
-    right = answers_in(ROOT / "solutions" / f"{UNIT}.md")
+    graded = {exercise.function for exercise in select(TARGET)}
+    solved = answers_in(ROOT / "solutions" / f"{UNIT}.md")
+    right = {name: source for name, source in solved.items() if name in graded}
     with tempfile.TemporaryDirectory() as name:
         folders = [Path(name, tool) for tool in ("coursekit", "nbgrader", "otter", "pytest", "alone")]
         for folder in folders:
@@ -307,7 +310,7 @@ def main() -> None:
                 each, first, note = rounds[-1]
                 print(f"{tool.name:22s}{each:8.3f} s each{first:8.2f} s to the first  {note}", flush=True)
     record = {
-        "what": "seconds per submission of the recurrent homework (three functions, 13 points) on one core; "
+        "what": "seconds per submission of the homework on the LSTM (three functions, 13 points), one core; "
         "median over rounds in which the tools took turns; every second submission has a known mistake",
         "rounds": options.rounds,
         "results": [summary(*pair) for pair in zip(tools[:-1], timings[:-1], strict=True)],

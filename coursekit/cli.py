@@ -59,7 +59,8 @@ def grade(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="UNIT_OR_ID", help="e.g. recurrent, recurrent.lstm_cell, or a file of your own."
+            metavar="UNIT_OR_ID",
+            help="e.g. recurrent, recurrent.lstm, recurrent.lstm_cell, or a file of your own.",
         ),
     ],
     paths: Annotated[list[Path], typer.Argument(help="Submissions, .ipynb or .py, or folders of them.")],
@@ -163,7 +164,8 @@ def report(
 @app.command()
 def release(
     target: Annotated[
-        str, typer.Argument(metavar="UNIT_OR_ID", help="e.g. recurrent or recurrent.lstm_cell")
+        str,
+        typer.Argument(metavar="UNIT_OR_ID", help="e.g. recurrent, recurrent.lstm or recurrent.lstm_cell"),
     ],
     form: Annotated[
         Literal["plain", "nbgrader", "otter"],

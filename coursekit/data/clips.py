@@ -26,7 +26,7 @@ def actions(n: int, steps: int = 12, size: int = 16, seed: int = 0, *, noise: fl
     What leaves the picture comes back on the other side, and the blob begins anywhere. So single frames look
     alike in all classes, and no classifier of frames can beat one in six; nor can one that forgets their
     order tell right from left, down from up or one turn from the other: each is the other played backwards.
-    From one frame to the next the blob moves by 0.06 to 0.12 of the side. `noise` is the standard deviation
+    From one frame to the next the blob moves by 0.1 to 0.18 of the side. `noise` is the standard deviation
     of each pixel's noise. Raises `ValueError` for n < 1, steps < 3, a size below 8, or a noise that is
     negative or not finite.
     """
@@ -37,7 +37,7 @@ def actions(n: int, steps: int = 12, size: int = 16, seed: int = 0, *, noise: fl
         )
     g = torch.Generator().manual_seed(seed)
     labels = torch.randint(len(ACTIONS), (n,), generator=g)  # (N,)
-    speed = size * _between(0.06, 0.12, n, g)  # (N,) pixels a frame
+    speed = size * _between(0.1, 0.18, n, g)  # (N,) pixels a frame
     start = size * torch.rand(n, 2, generator=g)  # (N, 2) right and down
     phase = _between(0, 2 * math.pi, n, g)
     # Where the blob heads at each frame, as an angle that grows from right to down, that is clockwise.

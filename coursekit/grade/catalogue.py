@@ -15,7 +15,7 @@ import numpy as np
 from coursekit.grade.calls import Array, Call, Outcome, Value, perform_all, tensors_in, values_in
 from coursekit.grade.compare import as_plain, close
 from coursekit.grade.exercise import Exercise, Mistake
-from coursekit.grade.expected import EPS, FACTOR, FLOOR, Check, Expected
+from coursekit.grade.expected import EPS, FACTOR, FLOOR, NUMBER, Check, Expected
 
 FEW = 8
 CLEARLY = 1e-3  # how far a wrong version must be from the right one on an input that is to tell them apart
@@ -58,6 +58,8 @@ class Question(NamedTuple):
             return (Answer("exception", np.empty(0)),)
         items = outcome.outputs if len(exercise.parts) > 1 else (outcome.result,)
         if not self.gradients:
+            if len(items) == len(self.check.outputs):
+                items = tuple(map(as_asked, items, self.check.outputs))
             return tuple(as_answer(item, self.rounding) for item in items)
         without = [item for part, item in zip(exercise.parts, items, strict=False) if not part.graph]
         kept = tuple(value.graph for value in values_in(without))
@@ -72,6 +74,12 @@ class Question(NamedTuple):
             return tuple(as_answer(output) for output in check.outputs)
         kept = (False,) * sum(not part.graph for part in exercise.parts)
         return (*(as_answer(row) for row in check.gradients), Answer(((), kept), np.empty(0)))
+
+
+def as_asked(item: Any, right: Any) -> Any:
+    """A whole number where a number with decimals is asked for is one of these: 0 is 0.0."""
+    wanted = isinstance(right, Expected) and right.dtype == NUMBER
+    return float(item) if wanted and isinstance(item, int) and not isinstance(item, bool) else item
 
 
 def as_answer(item: Any, rounding: float = FLOOR) -> Answer:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from coursekit.grade.calls import Error, Outcome, Value, values_in
+from coursekit.grade.compare import as_number
 from coursekit.grade.diagnosis import ASPECTS
 from coursekit.grade.exam import Exam
 from coursekit.grade.exercise import Exercise
-from coursekit.grade.expected import Check, Expected
+from coursekit.grade.expected import NUMBER, Check, Expected
 from coursekit.grade.verdict import Status, Verdict
 from coursekit.grade.words import agree, difference, kind, output_fault
 
@@ -171,6 +172,9 @@ def sentence(exam: Exam, outcomes: Sequence[Outcome], found: Fault) -> str:
         if other != found.part and agree(right, got):
             order = f"is what {parts[other].name} should be: mind the order in which you return them"
             return f"{capital(part.name)} {order}{where}"
+    if not (check.call.arguments or check.call.keywords) and (number := as_number(got)) is not None:
+        # One question for all, worked out by hand: how far off an answer is would give the right one away.
+        return f"{capital(part.name)} is not {number:.5g}{where}"
     return f"{capital(part.name)} {output_fault(check.outputs[found.part], got, part.blocks)}{where}"
 
 
@@ -196,6 +200,8 @@ def zeros_like(right: Expected) -> Value:
 
 def things(check: Check) -> str:
     """What the parts are, in a word."""
+    if all(isinstance(part, Expected) and part.dtype == NUMBER for part in check.outputs):
+        return "numbers"
     return "tensors" if all(isinstance(part, (Expected, np.ndarray)) for part in check.outputs) else "items"
 
 

@@ -3,6 +3,8 @@ r"""Recurrent networks that read and write images: drawing row by row, and compr
 Letters: N images, C channels, R rows, W width, H hidden units, K bits of an iteration, T iterations.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -111,26 +113,40 @@ class ResidualCoder(nn.Module):
     r"""Images as bits, a few more in every iteration, each about what the bits before got wrong.
 
     $$r_t = x - \hat x_t, \quad \hat x_0 = \tfrac12, \qquad
-      b_t = b\big(\tanh(W_b e_t + \beta_b)\big), \quad e_t = \mathrm{LSTM}_e(r_{t-1}, e_{t-1}), \qquad
-      \hat x_t = \hat x_{t-1} + W_x d_t + \beta_x, \quad d_t = \mathrm{LSTM}_d(b_t, d_{t-1})$$
-    with `binarise` for b, noisy in training. One set of weights serves all iterations, so after training the
-    number of bits, $t K$ after t iterations, can be chosen for each image, and a code that is cut short is a
-    coarser picture. The model is trained by the mean of $|r_t|$ over all iterations.
+      b_t = b\big(\tanh(W_b e_t + \beta_b)\big), \quad e_t = \mathrm{LSTM}_e(\gamma^{t-1} r_{t-1}, e_{t-1}),$$
+    $$\hat x_t = \hat x_{t-1} + \gamma^{1-t} (W_x d_t + \beta_x), \quad d_t = \mathrm{LSTM}_d(b_t, d_{t-1})$$
+    with `binarise` for b, in training with noise unless `noise=False`. One set of weights serves all
+    iterations, so after training the number of bits, $t K$ after t iterations, can be chosen for each image,
+    and a code that is cut short is a coarser picture. Residuals shrink, so each is enlarged by $\gamma$ =
+    `gain` once more than the one before, and its correction is reduced by as much. With a gain of 1 the
+    corrections, which should get finer, stay of one size, and late iterations spoil what the first have done.
+    The model is trained by the mean of $|r_t|$ over all iterations.
     Parameters, for images of P = C R W pixels: encoder $4H(P+H+1) + K(H+1)$, decoder $4H(K+H+1) + P(H+1)$.
     Shapes: images (N, C, R, W) in [0, 1] -> reconstructions (N, T, C, R, W), one after each iteration.
     Source: Toderici et al. (2016), Variable rate image compression with recurrent neural networks; here one
-    LSTM without convolutions on each side.
+    LSTM without convolutions on each side. A gain, there chosen by a network for each part of an image:
+    Toderici et al. (2017), Full resolution image compression with recurrent neural networks.
     """
 
     def __init__(
-        self, image_shape: tuple[int, int, int], hidden_size: int, bits: int, iterations: int = 8
+        self,
+        image_shape: tuple[int, int, int],
+        hidden_size: int,
+        bits: int,
+        iterations: int = 8,
+        gain: float = 1.3,
+        noise: bool = True,
     ) -> None:
         super().__init__()
         for name, count in (("bits", bits), ("iterations", iterations)):
             if count < 1:
                 raise ValueError(f"{name} must be at least 1; got {count}")
+        if not 1 <= gain < math.inf:
+            raise ValueError(f"gain must be a finite number of at least 1; got {gain}")
         self.image_shape = torch.Size(image_shape)
         self.iterations = iterations
+        self.gain = gain
+        self.noise = noise
         pixels = self.image_shape.numel()
         self.encoder = LSTM(pixels, hidden_size)
         self.to_bits = nn.Linear(hidden_size, bits)
@@ -160,7 +176,8 @@ class ResidualCoder(nn.Module):
                 f"got {codes.dtype} of shape {tuple(codes.shape)}"
             )
         bits = 2 * codes.to(self.to_pixels.weight.dtype) - 1  # (N, T, K) in {-1, 1}
-        steps = self.to_pixels(self.decoder(bits)[0])  # (N, T, P)
+        sizes = self.gain ** -torch.arange(bits.shape[1], dtype=bits.dtype, device=bits.device)  # (T,)
+        steps = self.to_pixels(self.decoder(bits)[0]) * sizes[:, None]  # (N, T, P)
         pictures: Tensor = 0.5 + steps.cumsum(dim=1)
         return pictures.reshape(*pictures.shape[:2], *self.image_shape)  # (N, T, C, R, W)
 
@@ -176,11 +193,12 @@ class ResidualCoder(nn.Module):
         picture = torch.full_like(x, 0.5)
         encoded = decoded = None
         codes, pictures = [], []
-        for _ in range(count):
-            seen, encoded = self.encoder((x - picture).unsqueeze(1), encoded)  # (N, 1, H)
-            bits = binarise(self.to_bits(seen).tanh(), noise=self.training)  # (N, 1, K)
+        for t in range(count):
+            enlarged = self.gain**t * (x - picture)  # (N, P)
+            seen, encoded = self.encoder(enlarged.unsqueeze(1), encoded)  # (N, 1, H)
+            bits = binarise(self.to_bits(seen).tanh(), noise=self.noise and self.training)  # (N, 1, K)
             said, decoded = self.decoder(bits, decoded)  # (N, 1, H)
-            picture = picture + self.to_pixels(said).squeeze(1)  # (N, P)
+            picture = picture + self.gain**-t * self.to_pixels(said).squeeze(1)  # (N, P)
             codes.append(bits)
             pictures.append(picture)
         return torch.cat(codes, dim=1), torch.stack(pictures, dim=1)

@@ -42,7 +42,7 @@ def test_actions_are_what_their_labels_say():
     assert torch.bincount(labels, minlength=6).tolist() == pytest.approx([100] * 6, rel=0.35)
     way = moves(frames)
     length = way.norm(dim=2)
-    assert 0.055 * 16 < length.min() and length.max() < 0.125 * 16
+    assert 0.095 * 16 < length.min() and length.max() < 0.185 * 16
     for action, direction in {"right": (1, 0), "left": (-1, 0), "down": (0, 1), "up": (0, -1)}.items():
         chosen = labels == ACTIONS.index(action)
         expected = length[chosen][..., None] * torch.tensor(direction)

@@ -27,7 +27,8 @@ def habits_of(exercise: Exercise) -> Iterator[Habit]:
     """The reference with one bad habit each: those that its arguments and results allow."""
     case = next(iter(exercise.cases(Generator().manual_seed(0))))
     result = exercise.reference(*case.arguments, **case.keywords)
-    yield from with_arguments(exercise, case)
+    if case.arguments:
+        yield from with_arguments(exercise, case)
     if any(isinstance(piece, Tensor) for piece in pieces(result)):
         yield from with_tensors(exercise)
     floating = [piece for piece in pieces(result) if isinstance(piece, Tensor) and piece.is_floating_point()]

@@ -52,9 +52,8 @@ def broken_files(good: str) -> list[Broken]:
     no_python = "The file is not valid Python"
     too_much = "There is more code in the file than a person can have written."
     missing = "No function lstm_gates was found"
-    at_once = good.replace("\ndef ", "\nSCALE = 1 / 0\ndef ", 1).replace(
-        "x @ weight", "SCALE * x @ weight", 1
-    )
+    before, gates, after = good.partition("\ndef lstm_gates")
+    at_once = f"{before}\nSCALE = 1 / 0{gates}{after.replace('x @ weight', 'SCALE * x @ weight', 1)}"
     line = at_once[: at_once.index("SCALE")].count("\n") + 1
     conflict = f"<<<<<<< HEAD\nx = 1\n=======\nx = 2\n>>>>>>> main\n{good}"
     return [
@@ -156,7 +155,15 @@ def run(
     (folder / "outside.py").symlink_to("/etc/passwd")
     (folder.parent / "hw.pdf").write_bytes(b"%PDF-1.7")
     code = "from coursekit.cli import main; main()"
-    command = [sys.executable, "-c", code, "grade", "recurrent", str(folder), str(folder.parent / "hw.pdf")]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "grade",
+        "recurrent.lstm",
+        str(folder),
+        str(folder.parent / "hw.pdf"),
+    ]
     command += ["--json", str(folder.parent / "results.json"), "--allow-reduced-isolation"]
     ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert ran.returncode == 0, ran.stderr
@@ -230,7 +237,7 @@ def test_what_is_no_file_of_text_is_named(rows: dict[str, dict], name: str, sent
 
 def test_none_keeps_the_judge_busy(files: dict[str, Broken], tmp_path: Path, worker: Worker) -> None:
     """In seconds of its own computing, so that it is the same on a busy machine."""
-    exams = [make_exam(exercise, "busy") for exercise in select("recurrent")]
+    exams = [make_exam(exercise, "busy") for exercise in select("recurrent.lstm")]
     busy = {}
     for name, broken in files.items():
         (tmp_path / name).write_bytes(broken.content)

@@ -18,7 +18,7 @@ from coursekit.grade.verdict import Verdict
 from .collected import UNITS
 from .solutions import code_of
 
-GATES, CELL, BACKWARD = select("recurrent")
+GATES, CELL, BACKWARD = select("recurrent.lstm")
 
 
 def right_gates(x, h, w_ih, w_hh, b_ih, b_hh):

@@ -95,7 +95,7 @@ def test_the_rows_are_those_of_a_run_on_this_machine(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf8")
     (tmp_path / "class" / "nobody").mkdir()
-    call = [*COMMAND, "recurrent", "class", "--seed", "autumn", "--format", "json"]
+    call = [*COMMAND, "recurrent.lstm", "class", "--seed", "autumn", "--format", "json"]
     call.append("--allow-reduced-isolation")
     rows = []
     for name, options in [("here", ["--jobs", "2"]), ("there", ["--cluster", address])]:

@@ -31,10 +31,26 @@ def test_a_unit_or_an_id_selects_exercises() -> None:
     assert sum((select(unit) for unit in UNITS), ()) == EXERCISES
     assert all(select(exercise.id) == (exercise,) for exercise in EXERCISES)
     assert [exercise.function for exercise in select("recurrent")] == [
+        "rnn_cell",
+        "rnn_backward",
+        "clip_gradient_norm",
+        "lstm_gates",
+        "lstm_cell",
+        "lstm_cell_backward",
+        "memory_by_hand",
+        "gradient_by_hand",
+        "gru_cell",
+        "merge_directions",
+    ]
+
+
+def test_the_beginning_of_ids_selects_what_begins_so() -> None:
+    assert [exercise.function for exercise in select("recurrent.lstm")] == [
         "lstm_gates",
         "lstm_cell",
         "lstm_cell_backward",
     ]
+    assert select("recurrent.lstm_cell")[1:] == ()  # an id is that one, though others begin with it
 
 
 def test_an_unknown_target_is_answered_with_the_known_ones() -> None:

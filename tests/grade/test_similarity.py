@@ -44,7 +44,7 @@ def likeness(one: str, other: str) -> float:
 @pytest.fixture(scope="module")
 def definitions() -> dict[str, str]:
     """Correct answers that were written on purpose to be unlike each other, by name."""
-    text = (HERE / "units" / "recurrent" / "variants.py").read_text("utf8")
+    text = (HERE / "units" / "recurrent" / "lstm_variants.py").read_text("utf8")
     named = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef | ast.ClassDef))
     return {node.name: ast.get_source_segment(text, node) or "" for node in named}
 

@@ -159,7 +159,7 @@ def test_row_model_learns_digits() -> None:
 
 @pytest.fixture
 def coder() -> ResidualCoder:
-    coder = ResidualCoder((2, 3, 4), hidden_size=6, bits=5, iterations=4).double()
+    coder = ResidualCoder((2, 3, 4), hidden_size=6, bits=5, iterations=4, gain=1.5).double()
     with torch.no_grad():
         for parameter in coder.parameters():
             parameter.copy_(torch.randn_like(parameter) / 2)
@@ -214,36 +214,39 @@ def test_each_iteration_reads_what_the_bits_before_got_wrong(coder: ResidualCode
     seen = coder(x)
     assert_close(read[0], (x - 0.5).flatten(1))
     for t in range(3):
-        assert_close(read[t + 1], (x - seen[:, t]).flatten(1))
+        assert_close(read[t + 1], 1.5 ** (t + 1) * (x - seen[:, t]).flatten(1))
 
 
 @pytest.mark.topic("RNN-73")
 def test_a_coder_by_hand_halves_its_error_with_every_bit() -> None:
-    """One pixel: a bit says whether it is brighter, and step t corrects by 2^-(t + 1), a binary search."""
-    corrections = 0.5 ** torch.arange(2, 8)
-    coder = ResidualCoder((1, 1, 1), hidden_size=1, bits=1, iterations=6).double().eval()
+    """One pixel, a gain of 2: a bit says whether it is brighter, step t corrects by 2^-(t + 1): a search."""
+    coder = ResidualCoder((1, 1, 1), hidden_size=1, bits=1, iterations=6, gain=2.0).double().eval()
 
-    class Search(nn.Module):
-        """Stands for an LSTM: its state is the number of the iteration."""
+    class Memoryless(nn.Module):
+        """Stands for an LSTM that hands on what it reads."""
 
-        def __init__(self, decodes: bool) -> None:
-            super().__init__()
-            self.decodes = decodes
+        def forward(self, x: Tensor, state: None = None) -> tuple[Tensor, None]:
+            return x, None
 
-        def forward(self, x: Tensor, t: int | None = None) -> tuple[Tensor, int]:
-            steps = range(t or 0, (t or 0) + x.shape[1])
-            factors = corrections[list(steps)][:, None].double() if self.decodes else 1.0
-            return x * factors, steps.stop
-
-    coder.encoder, coder.decoder = Search(decodes=False), Search(decodes=True)
-    coder.to_bits = coder.to_pixels = nn.Linear(1, 1).double()
+    coder.encoder, coder.decoder = Memoryless(), Memoryless()
     with torch.no_grad():
-        coder.to_pixels.weight.fill_(1)
-        coder.to_pixels.bias.fill_(0)
+        for layer, weight in ((coder.to_bits, 1.0), (coder.to_pixels, 0.25)):
+            layer.weight.fill_(weight)
+            layer.bias.fill_(0)
     x = torch.linspace(0, 1, 101, dtype=torch.float64)[:, None, None, None]
     errors = (coder(x) - x[:, None]).abs().amax(dim=(0, 2, 3, 4))
-    assert_close(errors, corrections.double())
+    assert_close(errors, 0.5 ** torch.arange(2, 8, dtype=torch.float64))
     assert_close(coder.decode(coder.encode(x)), coder(x))
+
+
+@pytest.mark.topic("RNN-73", "APP-13")
+def test_corrections_get_finer_so_late_iterations_cannot_undo_the_first(coder: ResidualCoder) -> None:
+    """An LSTM's outputs are below 1, so that of the t-th correction is below its gain's share."""
+    x, bound = pictures(), coder.to_pixels.weight.abs().sum(dim=1) + coder.to_pixels.bias.abs()  # (P,)
+    moves = coder(x, 40).flatten(2).diff(dim=1).abs()  # (N, 39, P)
+    for t, move in enumerate(moves.unbind(dim=1), start=1):
+        assert (move <= bound * 1.5**-t + 1e-12).all()
+    assert moves[:, -1].max() < 1e-5 < moves[:, 0].max()
 
 
 @pytest.mark.topic("RNN-73")
@@ -255,6 +258,8 @@ def test_all_parts_learn_through_bits_and_iterations() -> None:
         assert parameter.grad.any(), name
     before = coder.encode(x)
     assert coder.training and torch.equal(coder.encode(x), before), "a code is not"
+    coder.noise = False
+    assert torch.equal(coder(x), coder(x)) and torch.equal(coder(x), coder.eval()(x))
 
 
 @pytest.mark.topic("RNN-73")
@@ -306,6 +311,8 @@ GREY = torch.full((2, 1, 8, 8), 0.25)
         (lambda: RowModel(0, 4), "input_size must be at least 1; got 0"),
         (lambda: ResidualCoder((1, 8, 8), 4, 0), "bits must be at least 1; got 0"),
         (lambda: ResidualCoder((1, 8, 8), 4, 2, 0), "iterations must be at least 1; got 0"),
+        (lambda: ResidualCoder((1, 8, 8), 4, 2, gain=0.9), "gain must be a finite .* at least 1; got 0.9"),
+        (lambda: ResidualCoder((1, 8, 8), 4, 2, gain=math.nan), "at least 1; got nan"),
         (lambda: ResidualCoder((1, 8, 8), 4, 2)(GREY, 0), "iterations must be at least 1; got 0"),
         (lambda: ResidualCoder((1, 8, 7), 4, 2)(GREY), r"shape \(N, 1, 8, 7\); got \(2, 1, 8, 8\)"),
         (

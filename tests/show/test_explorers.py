@@ -14,10 +14,15 @@ from playwright.sync_api import Page
 
 from coursekit.show import (
     BrowserFigure,
+    CellsExplorer,
     ConvolutionExplorer,
     GateExplorer,
+    GradientExplorer,
+    GRUExplorer,
     InceptionExplorer,
     LossExplorer,
+    MergeExplorer,
+    UnrollExplorer,
 )
 from coursekit.show.explorer import number
 
@@ -25,7 +30,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 from figure_page import press  # noqa: E402
 
 AXE = Path(__file__).resolve().parents[2] / "tools" / "web" / "node_modules" / "axe-core" / "axe.min.js"
-FIGURES = (GateExplorer, LossExplorer, ConvolutionExplorer, InceptionExplorer)
+FIGURES = (
+    GateExplorer,
+    LossExplorer,
+    ConvolutionExplorer,
+    InceptionExplorer,
+    UnrollExplorer,
+    GradientExplorer,
+    MergeExplorer,
+    GRUExplorer,
+    CellsExplorer,
+)
 SLIDERS = {
     GateExplorer: (
         "forget gate a f",
@@ -54,6 +69,18 @@ SLIDERS = {
         "1×1",
         "after pool",
     ),
+    UnrollExplorer: ("x 1", "x 2", "x 3", "x 4"),
+    GradientExplorer: ("spectral radius ρ", "size of the inputs s"),
+    MergeExplorer: ("position t", "change a word"),
+    GRUExplorer: (
+        "reset gate a r",
+        "update gate a z",
+        "input a n",
+        "weight u",
+        "bias b′",
+        "old state h t−1",
+    ),
+    CellsExplorer: ("bias of the gates that keep", "plain RNN’s own weight u"),
 }
 
 every_figure = pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
@@ -201,6 +228,10 @@ LIVE = """
         (LossExplorer, "outlier", 3.0, "delta"),
         (ConvolutionExplorer, "column", 6, "layers"),
         (InceptionExplorer, "r3", 8, "c5"),
+        (GradientExplorer, "radius", 1.2, "drive"),
+        (MergeExplorer, "position", 2, "changed"),
+        (GRUExplorer, "reset", -1.0, "update"),
+        (CellsExplorer, "keep", 1.0, "recurrent"),
     ],
 )
 def test_in_a_notebook_python_and_the_browser_move_each_other(

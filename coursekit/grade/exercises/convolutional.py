@@ -25,7 +25,7 @@ from coursekit.grade.exercises.convolutional_networks import (
     pairs_of_blocks,
     pairs_of_fields,
 )
-from coursekit.grade.exercises.recurrent import AUTOGRAD
+from coursekit.grade.exercises.library import AUTOGRAD
 from coursekit.grade.generators import integers, normal, uniform
 from coursekit.nn import convolutional as package
 from coursekit.nn.convolutional_resnet import residual_block

@@ -20,11 +20,10 @@ from coursekit.grade.exercises.convolutional_mistakes import (
     FLIPPED,
     SURROUNDED,
     Axes,
-    said_twice,
     surrounded,
     windows,
 )
-from coursekit.grade.exercises.slips import Slip, mistakes_of, pairs_of
+from coursekit.grade.exercises.slips import Slip, mistakes_of, pairs_of, said_twice
 
 STRIDE = "The stride counts on the way back as well: window (h, w) stands at row hs and column ws of x."
 SENT_BACK = (

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from coursekit.grade.exercises.slips import Slip, mistakes_of, pairs_of
+from coursekit.grade.exercises.slips import Slip, mistakes_of, pairs_of, said_twice
 
 FLIPPED = "Deep-learning convolution is cross-correlation: do not flip the kernel."
 ONE_MORE = "The output size needs a + 1: floor((H + 2p - d(k - 1) - 1) / s) + 1."
@@ -36,11 +36,6 @@ BIAS_ONCE = "Add b_o once to every output of channel o, after the sum: bias[:, N
 MIXES = "Every output channel must be a weighted sum of all input channels at that pixel."
 LINEAR = "A 1x1 convolution is linear: the activation after it is what adds a non-linearity."
 EACH_PIXEL = "A 1x1 convolution sees one pixel at a time: nothing is added up over h and w."
-
-
-def said_twice(one: Slip, other: Slip) -> bool:
-    """Whether two slips have one sentence, which is enough said."""
-    return one.say == other.say
 
 
 Axes = tuple[int, int]  # one number for the rows, one for the columns

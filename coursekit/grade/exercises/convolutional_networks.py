@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from coursekit.grade.exercise import Mistake
-from coursekit.grade.exercises.convolutional_mistakes import FLIPPED, STRIDE, said_twice
-from coursekit.grade.exercises.slips import Slip, mistakes_of, pairs_of
+from coursekit.grade.exercises.convolutional_mistakes import FLIPPED, STRIDE
+from coursekit.grade.exercises.slips import Slip, mistakes_of, pairs_of, said_twice
 
 SPANS = "A dilated kernel spans d(k - 1) + 1 pixels: it reaches d(k - 1) beyond the one it had."
 STEPS = "k pixels have k - 1 steps between them: r grows by d(k - 1) j, whatever k and s are."

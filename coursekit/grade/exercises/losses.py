@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from coursekit.grade.exercise import Case, Exercise, Part
+from coursekit.grade.exercises.library import AUTOGRAD
 from coursekit.grade.exercises.losses_classes import (
     WRONG_SEQUENCES,
     WRONG_SOFTMAXES,
@@ -29,7 +30,6 @@ from coursekit.grade.exercises.losses_mistakes import (
     pairs_of_hubers,
     pairs_of_poissons,
 )
-from coursekit.grade.exercises.recurrent import AUTOGRAD
 from coursekit.grade.generators import integers, normal, padding_mask, uniform
 from coursekit.nn import losses as package
 

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from coursekit.grade.exercise import Case, Exercise, Part
-from coursekit.grade.exercises.recurrent import AUTOGRAD
+from coursekit.grade.exercises.library import AUTOGRAD
 from coursekit.grade.exercises.segmentation_mistakes import (
     WRONG_IOU,
     WRONG_TRANSPOSED,

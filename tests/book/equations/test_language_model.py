@@ -18,6 +18,7 @@ def model() -> LanguageModel:
     return LanguageModel(vocab_size=3, embedding_size=4, hidden_size=5).double().eval()
 
 
+@pytest.mark.topic("RNN-13", "APP-16")
 def test_eq_lm_chain(model: LanguageModel) -> None:
     """The probabilities of all texts of a length, each the product of its conditionals, add up to one."""
     length, total = 4, 0.0
@@ -49,6 +50,7 @@ def test_eq_perplexity(model: LanguageModel) -> None:
     assert perplexity(loss) == pytest.approx(plain, rel=1e-10)
 
 
+@pytest.mark.topic("APP-17")
 def test_eq_temperature(model: LanguageModel) -> None:
     """Samples follow softmax(z / temperature): frequencies of the first drawn word against the equation."""
     prompt, draws, temperature = torch.tensor([0]), 4000, 0.5

@@ -83,16 +83,6 @@ def close(ours: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-10)
 
 
-@pytest.mark.topic("RNN-31")
-def test_eq_rnn() -> None:
-    x, h, W, U, b = normal(N, D), normal(N, H), normal(H, D), normal(H, H), normal(H)
-    theirs = nn.RNNCell(D, H, dtype=torch.float64)
-    theirs.load_state_dict({"weight_ih": W, "weight_hh": U, "bias_ih": b, "bias_hh": torch.zeros_like(b)})
-    plain = torch.tanh(x @ W.T + h @ U.T + b)
-    close(rnn_step(x, h, W, U, b), plain)
-    close(theirs(x, h), plain)
-
-
 @pytest.mark.topic("RNN-32")
 def test_eq_lstm_forget(cell: Cell) -> None:
     plain = torch.sigmoid(cell.inside("f"))

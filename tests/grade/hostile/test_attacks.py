@@ -75,7 +75,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     servers = Servers(mark)
     exams = {
         name: [make_exam(exercise, SEED) for exercise in select(f"recurrent{name}")]
-        for name in ("", ".lstm_cell")
+        for name in (".lstm", ".lstm_cell")
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(home))
@@ -85,7 +85,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             machine = Machine(watched, mark)
             yield Bench(
                 worker,
-                {c: exams["" if c == "library" else ".lstm_cell"] for c in attacks.CATEGORIES},
+                {c: exams[".lstm" if c == "library" else ".lstm_cell"] for c in attacks.CATEGORIES},
                 folder,
                 machine,
                 servers,

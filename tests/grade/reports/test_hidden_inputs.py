@@ -34,7 +34,7 @@ def lstm_cell_backward(*arguments):
 
 def test_no_argument_of_the_exam_is_in_any_report_for_students(worker: Worker, tmp_path: Path) -> None:
     (tmp_path / "spy.py").write_text(SPY)
-    exams = [make_exam(exercise, "a key") for exercise in select("recurrent")]
+    exams = [make_exam(exercise, "a key") for exercise in select("recurrent.lstm")]
     graded = grade_to_row(worker, exams, find_sources([tmp_path / "spy.py"])[0])
     values = {
         float(value)

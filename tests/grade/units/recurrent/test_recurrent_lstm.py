@@ -12,9 +12,9 @@ from torch import Tensor
 from coursekit.grade.confusion import exam_of, verdict_on
 from coursekit.grade.exam import make_exam
 from coursekit.grade.exercise import Exercise
-from coursekit.grade.exercises.recurrent import EXERCISES
-from coursekit.grade.exercises.recurrent_gradients import Backward
-from coursekit.grade.exercises.recurrent_mistakes import Step
+from coursekit.grade.exercises.recurrent_lstm import EXERCISES
+from coursekit.grade.exercises.recurrent_lstm_gradients import Backward
+from coursekit.grade.exercises.recurrent_lstm_mistakes import Step
 
 GATES, CELL, BACKWARD = EXERCISES
 

@@ -1,7 +1,7 @@
 """Wrong gradients of an LSTM's step that people really write, each with the id of its mistake and a sentence.
 
 Three kinds: the right gradient of a wrong step; wrong gates in a backward pass that is right; and a backward
-pass, taken to pieces as the step is in `recurrent_mistakes.py`, with a wrong piece in it.
+pass, taken to pieces as the step is in `recurrent_lstm_mistakes.py`, with a wrong piece in it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from coursekit.grade.exercise import Mistake
-from coursekit.grade.exercises.recurrent_mistakes import (
+from coursekit.grade.exercises.recurrent_lstm_mistakes import (
     CELL_SLIPS,
     GATE_ORDER,
     GATE_SLIPS,

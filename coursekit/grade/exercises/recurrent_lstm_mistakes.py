@@ -1,7 +1,7 @@
 """Wrong LSTMs that people really write: each on purpose, with the id and the sentence of its mistake.
 
 A step of the LSTM is taken to pieces, as `slips.py` says. The gradient's own mistakes are in
-`recurrent_gradients.py`.
+`recurrent_lstm_gradients.py`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ import torch
 from torch import Tensor
 
 from coursekit.grade.exercise import Mistake
+from coursekit.grade.exercises.recurrent_plain_mistakes import JOINED_APART
 from coursekit.grade.exercises.slips import Slip, two_places, with_slips
 
 NO_SIGMOID = "A gate must lie between 0 and 1: apply the sigmoid to f, i and o."
 ROUNDED = "Do not round the gate: a step has zero gradient, and the LSTM needs fractions."
-JOINED_APART = (
-    "Join the weights in the order of what they multiply: [weight_hh, weight_ih] belongs to [h, x]."
-)
 OUTPUT_READS_CELL = "The output gate reads the input x_t and h_{t-1}, not the cell state."
 GATES_READ_CELL = "The gates read the input x_t and h_{t-1}, not the cell state."
 NO_CANDIDATE = (
