@@ -7,6 +7,8 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PORT ?= 8000
 WORKERS ?= 2
+# more than cores: many a test waits for another process
+TESTERS ?= 3
 # as tools/execute.py runs them: one thread each, figures as pages show them
 NOTEBOOK_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONHASHSEED=0 COURSEKIT_STATIC=1
 
@@ -42,7 +44,7 @@ serve: book  ## show the site at http://localhost:8000 (PORT=... for another)
 
 test: check book  ## everything: style, types, unit tests, notebooks, pages in a browser
 	@$(BIN)/python tools/browser.py
-	@OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --quiet -rs --durations 20
+	@OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(TESTERS) --dist worksteal --quiet -rs --durations 20
 	@$(NOTEBOOK_ENV) $(BIN)/pytest -c tools/nbval.ini --rootdir . --nbval --numprocesses $(WORKERS) --dist loadfile --quiet _build/html/notebooks
 
 check: setup  ## style and types only, in seconds

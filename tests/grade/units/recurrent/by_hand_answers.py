@@ -1,4 +1,4 @@
-"""Right answers to the exercises with pen and paper: the numbers alone, and the work that leads to them."""
+"""Right answers to the exercises with pen and paper: the numbers alone, and two ways of working them out."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def gradient_by_hand():
 """
 
 ANSWERS = (
-    Answer("recurrent.memory_by_hand", "worked out", MEMORY_WORKED_OUT),
+    Answer("recurrent.memory_by_hand", "as in the solutions", MEMORY_WORKED_OUT),
     Answer("recurrent.memory_by_hand", "step by step", MEMORY_STEP_BY_STEP),
-    Answer("recurrent.gradient_by_hand", "worked out", GRADIENT_WORKED_OUT),
+    Answer("recurrent.gradient_by_hand", "as in the solutions", GRADIENT_WORKED_OUT),
     Answer("recurrent.gradient_by_hand", "step by step", GRADIENT_STEP_BY_STEP),
 )
