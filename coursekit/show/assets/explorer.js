@@ -61,6 +61,25 @@ export function frame({ model, el }, { name, label, html, sliders, presets, sets
     find, all, change,
     /** What a screen reader speaks after each move. */
     tell(result) { find("output").textContent = `${note} ${result}`.trim(); },
+    /** Parts of the picture, each with a data-part, that a reader points at with the mouse, by keyboard or by
+        the slider whose `part` they are. Returns what tells the one pointed at, or null. */
+    pointing(parts) {
+      let pointed = null;
+      const point = part => { if (part !== pointed) { pointed = part; show(); } };
+      const focused = () => point(document.activeElement?.dataset.part ?? null);
+      for (const part of parts) {
+        part.setAttribute("tabindex", "0");
+        part.setAttribute("role", "img");
+      }
+      for (const [{ part }, handle] of handles) handle.dataset.part = part;
+      for (const node of [...parts, ...handles.values()]) {
+        node.addEventListener("pointerenter", () => point(node.dataset.part));
+        node.addEventListener("focus", () => point(node.dataset.part));
+        node.addEventListener("pointerleave", focused);
+        node.addEventListener("blur", () => point(null));
+      }
+      return () => pointed;
+    },
     /** Draws with `drawing` now and after every change; returns what stops it. Reset sets `begin`. */
     start(drawing, begin) {
       show = drawing;

@@ -115,10 +115,10 @@ function render({ model, el }) {
     html: HTML, sliders: SLIDERS, presets: PRESETS, sets: { memory: start },
   });
   const { find, all, change } = figure;
-  const cell = find(".cell"), parts = all(".part"), sliders = all("input");
+  const cell = find(".cell"), parts = all(".part");
   const inputs = () => Object.fromEntries(SLIDERS.map(({ name }) => [name, model.get(name)]));
   const begin = inputs();
-  let pointed = null; // the part whose equation is asked for
+  const pointed = figure.pointing(parts); // the part whose equation is asked for
 
   function draw() {
     const state = inputs(), values = { ...state, ...step(state) }, history = model.get("history");
@@ -126,9 +126,9 @@ function render({ model, el }) {
     for (const part of parts) {
       const { name, means, equation } = PARTS[part.dataset.part];
       part.setAttribute("aria-label", `${name}, ${means}: ${plain(equation(values))}`);
-      part.classList.toggle("lit", part.dataset.part === pointed);
+      part.classList.toggle("lit", part.dataset.part === pointed());
     }
-    const { name, means, equation } = PARTS[pointed ?? "c"];
+    const { name, means, equation } = PARTS[pointed() ?? "c"];
     const set = equation(values).replace(/(\w)<sub>/g, "<i>$1</i><sub>");
     find(".equation").innerHTML = `<b>${name}</b>: ${means}<br>${set}`;
     figure.tell(`The next memory is c = ${number(values.c)}, the output h = ${number(values.h)}.`);
@@ -139,19 +139,6 @@ function render({ model, el }) {
 
   cell.setAttribute("role", "group");
   cell.setAttribute("aria-label", "LSTM cell");
-  for (const part of parts) {
-    part.setAttribute("tabindex", "0");
-    part.setAttribute("role", "img");
-  }
-  for (const [j, { part }] of SLIDERS.entries()) sliders[j].dataset.part = part;
-  const point = part => { if (part !== pointed) { pointed = part; draw(); } };
-  const focused = () => point(document.activeElement?.dataset.part ?? null);
-  for (const node of [...parts, ...sliders]) {
-    node.addEventListener("pointerenter", () => point(node.dataset.part));
-    node.addEventListener("focus", () => point(node.dataset.part));
-    node.addEventListener("pointerleave", focused);
-    node.addEventListener("blur", () => point(null));
-  }
   find(".step").addEventListener("click", () => {
     const { c, h } = step(inputs()), history = [...model.get("history"), [c, h]];
     change({ memory: c, history }, `Step ${history.length - 1}: the new memory is now the old one.`);

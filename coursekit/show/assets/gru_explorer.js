@@ -119,11 +119,11 @@ function render({ model, el }) {
     html: HTML, sliders: SLIDERS, presets: PRESETS, sets: { memory: start },
   });
   const { find, all, change } = figure;
-  const cell = find(".cell"), parts = all(".part"), sliders = all("input");
+  const cell = find(".cell"), parts = all(".part");
   const inputs = () =>
     Object.fromEntries([...SLIDERS.map(({ name }) => name), "variant"].map(name => [name, model.get(name)]));
   const begin = inputs();
-  let pointed = null; // the part whose equation is asked for
+  const pointed = figure.pointing(parts); // the part whose equation is asked for
 
   function draw() {
     const state = inputs(), { variant } = state, values = { ...state, ...step(state) };
@@ -133,11 +133,11 @@ function render({ model, el }) {
     for (const part of parts) {
       const { name, means, equation } = PARTS[part.dataset.part];
       part.setAttribute("aria-label", `${name}, ${means}: ${plain(equation(values))}`);
-      part.classList.toggle("lit", part.dataset.part === pointed);
+      part.classList.toggle("lit", part.dataset.part === pointed());
     }
     for (const name of Object.keys(VARIANTS))
       find(`[data-preset=${name}]`).setAttribute("aria-pressed", name === variant);
-    const { name, means, equation } = PARTS[pointed ?? "h"];
+    const { name, means, equation } = PARTS[pointed() ?? "h"];
     const set = equation(values).replace(/(\w)<sub>/g, "<i>$1</i><sub>");
     find(".equation").innerHTML = `<b>${name}</b>: ${means}<br>${set}`;
     const other = variant === "after" ? "before" : "after", { h } = step({ ...state, variant: other });
@@ -150,19 +150,6 @@ function render({ model, el }) {
 
   cell.setAttribute("role", "group");
   cell.setAttribute("aria-label", "GRU cell");
-  for (const part of parts) {
-    part.setAttribute("tabindex", "0");
-    part.setAttribute("role", "img");
-  }
-  for (const [j, { part }] of SLIDERS.entries()) sliders[j].dataset.part = part;
-  const point = part => { if (part !== pointed) { pointed = part; draw(); } };
-  const focused = () => point(document.activeElement?.dataset.part ?? null);
-  for (const node of [...parts, ...sliders]) {
-    node.addEventListener("pointerenter", () => point(node.dataset.part));
-    node.addEventListener("focus", () => point(node.dataset.part));
-    node.addEventListener("pointerleave", focused);
-    node.addEventListener("blur", () => point(null));
-  }
   find(".step").addEventListener("click", () => {
     const state = inputs(), past = [...model.get("past"), state.memory];
     change({ memory: step(state).h, past }, `Step ${past.length}: the new state is now the old one.`);
